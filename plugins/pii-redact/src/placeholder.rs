@@ -11,20 +11,20 @@ use std::cell::OnceCell;
 use crate::detect::Kind;
 
 mod index;
+mod labels;
+mod message;
+mod tag;
 
 use index::Index;
-
-/// Letters and digits that no font, language model or Markdown confuses: no `l`, `o`, `0`, `1`.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+use labels::Labels;
+use message::{Message, siphash};
+use tag::Tag;
 
 /// Bytes of the longest placeholder.
 pub(crate) const LONGEST: usize = 24;
 
 /// Bytes of the longest label that leaves room for brackets, `_` and eight characters.
 pub(crate) const LONGEST_LABEL: usize = 11;
-
-/// Bytes of the longest tag: a placeholder without its brackets.
-const LONGEST_TAG: usize = LONGEST - 4;
 
 /// The table of one exchange: which placeholder stands for which text.
 #[derive(Debug, Default, Clone)]
@@ -38,6 +38,7 @@ pub(crate) struct Vault {
     by_tag: Index,
     /// Where they are, by tag in order: what a reply is searched for.
     ordered: OnceCell<Vec<u32>>,
+    labels: Labels,
 }
 
 /// A placeholder that was given out for a text.
@@ -49,13 +50,6 @@ struct Issued {
     entry: Entry,
 }
 
-/// A placeholder in lower case and without brackets: `email_7f3a2c`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tag {
-    bytes: [u8; LONGEST_TAG],
-    length: u8,
-}
-
 /// The text behind a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -64,6 +58,8 @@ pub(crate) struct Entry {
     /// Number of JSON strings, one inside the other, that it was written in: its escapes are
     /// theirs.
     pub(crate) depth: u32,
+    /// Letters of the tag that are its label; the key's characters follow them.
+    pub(crate) label: usize,
 }
 
 impl Vault {
@@ -92,7 +88,8 @@ impl Vault {
         self.issued.reserve(more);
         let hashes = |at: usize| self.issued.get(at).map_or(0, |issued| issued.exact);
         self.by_text.reserve(more, hashes);
-        let tags = |at: usize| self.issued.get(at).map_or(0, |issued| issued.tag.hash());
+        let hash = |issued: &Issued| tag::hash(issued.tag.text());
+        let tags = |at: usize| self.issued.get(at).map_or(0, hash);
         self.by_tag.reserve(more, tags);
     }
 
@@ -116,8 +113,8 @@ impl Vault {
         let mut attempt = 0;
         let (tag, hash) = loop {
             let tag = self.tag(label, text, exact, attempt);
-            let hash = tag.hash();
-            if self.place_of(&tag, hash).is_none() {
+            let hash = tag::hash(tag.text());
+            if self.place_of(tag.text(), hash).is_none() {
                 break (tag, hash);
             }
             attempt += 1;
@@ -129,12 +126,14 @@ impl Vault {
         self.by_text.add(exact, self.issued.len());
         self.by_tag.add(hash, self.issued.len());
         self.ordered.take();
+        self.labels.add(label);
         self.issued.push(Issued {
             tag,
             exact,
             entry: Entry {
                 text: text.to_owned(),
                 depth,
+                label: tag.label().len(),
             },
         });
     }
@@ -154,7 +153,7 @@ impl Vault {
         self.tag(label, text, exact, 0).dress(out);
     }
 
-    /// Returns `email_7f3a2c`, or two more characters where the text isn't spelt in the plainest
+    /// Returns `email7f3a2c`, or two more characters where the text isn't spelt in the plainest
     /// form.
     fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> Tag {
         let number = Kind::ALL
@@ -180,166 +179,41 @@ impl Vault {
         message.hash(self.key, attempt)
     }
 
-    fn place_of(&self, tag: &Tag, hash: u64) -> Option<usize> {
-        let is = |at: usize| self.issued.get(at).is_some_and(|issued| issued.tag == *tag);
-        self.by_tag.find(hash, is)
+    fn place_of(&self, tag: &[u8], hash: u64) -> Option<usize> {
+        self.by_tag.find(hash, |at| self.tag_at(at) == tag)
     }
 
-    /// The entry of a tag (in lower case, without brackets).
-    pub(crate) fn entry(&self, tag: &str) -> Option<&Entry> {
-        let tag = Tag::read(tag)?;
-        let at = self.place_of(&tag, tag.hash())?;
+    fn tag_at(&self, at: usize) -> &[u8] {
+        let issued = self.issued.get(at);
+        issued.map_or(&[], |issued| issued.tag.text())
+    }
+
+    /// The entry of a tag (letters and digits in lower case).
+    pub(crate) fn entry(&self, tag: &[u8]) -> Option<&Entry> {
+        let at = self.place_of(tag, tag::hash(tag))?;
         self.issued.get(at).map(|issued| &issued.entry)
     }
 
     /// True if some tag begins with `start`.
-    pub(crate) fn has_beginning(&self, start: &str) -> bool {
-        let tag = |at: u32| {
-            let issued = self.issued.get(at as usize);
-            issued.map_or(&[][..], |issued| issued.tag.text())
-        };
+    pub(crate) fn has_beginning(&self, start: &[u8]) -> bool {
+        if let Some(has) = self.labels.have_beginning(start) {
+            return has;
+        }
+        let tag = |place: &u32| self.tag_at(*place as usize);
         let ordered = self.ordered.get_or_init(|| {
             let mut places: Vec<u32> = (0..).take(self.issued.len()).collect();
-            places.sort_unstable_by(|one, other| tag(*one).cmp(tag(*other)));
+            places.sort_unstable_by(|one, other| tag(one).cmp(tag(other)));
             places
         });
-        let at = ordered.partition_point(|place| tag(*place) < start.as_bytes());
+        let at = ordered.partition_point(|place| tag(place) < start);
         let next = ordered.get(at);
-        next.is_some_and(|place| tag(*place).starts_with(start.as_bytes()))
-    }
-}
-
-impl Tag {
-    /// The beginning of a tag: `email_`.
-    fn of(label: &str) -> Self {
-        let mut tag = Self {
-            bytes: [0; LONGEST_TAG],
-            length: 0,
-        };
-        for b in label.bytes().take(LONGEST_LABEL) {
-            tag.push(b.to_ascii_lowercase());
-        }
-        tag.push(b'_');
-        tag
+        next.is_some_and(|place| tag(place).starts_with(start))
     }
 
-    /// A tag as it is written; `None` where it is longer than any.
-    fn read(text: &str) -> Option<Self> {
-        let mut bytes = [0; LONGEST_TAG];
-        bytes
-            .get_mut(..text.len())?
-            .copy_from_slice(text.as_bytes());
-        let length = u8::try_from(text.len()).ok()?;
-        Some(Self { bytes, length })
-    }
-
-    fn push(&mut self, b: u8) {
-        if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
-            *place = b;
-            self.length += 1;
-        }
-    }
-
-    fn push_characters(&mut self, mut hash: u64, count: usize) {
-        for _ in 0..count {
-            self.push(ALPHABET[(hash & 31) as usize]);
-            hash >>= 5;
-        }
-    }
-
-    fn text(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.length))
-            .unwrap_or_default()
-    }
-
-    /// The label's bytes. The characters behind it have no `_`.
-    fn label(&self) -> &[u8] {
-        let end = self.text().iter().rposition(|&b| b == b'_');
-        self.text().get(..end.unwrap_or(0)).unwrap_or_default()
-    }
-
-    fn is_of(&self, label: &str) -> bool {
-        let label = label.as_bytes();
-        let label = label.get(..LONGEST_LABEL).unwrap_or(label);
-        self.label().eq_ignore_ascii_case(label)
-    }
-
-    /// The characters are a hash already: enough to find it by.
-    fn hash(&self) -> u64 {
-        let mixed = self.bytes.iter().fold(0u64, |hash, &b| {
-            (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        });
-        mixed ^ mixed >> 32
-    }
-
-    /// Writes `[[EMAIL_7f3a2c]]`.
-    fn dress(&self, out: &mut String) {
-        out.push_str("[[");
-        let label = self.label().len();
-        for (place, &b) in self.text().iter().enumerate() {
-            let b = if place < label {
-                b.to_ascii_uppercase()
-            } else {
-                b
-            };
-            out.push(char::from(b));
-        }
-        out.push_str("]]");
-    }
-}
-
-/// A label, a zero byte and a text: what is hashed. Short ones, as nearly all are, take no memory.
-struct Message {
-    short: [u8; 112],
-    length: usize,
-    /// All of it, where it is longer.
-    long: Vec<u8>,
-    text: usize,
-}
-
-impl Message {
-    fn of(label: &str) -> Self {
-        let mut message = Self {
-            short: [0; 112],
-            length: 0,
-            long: Vec::new(),
-            text: 0,
-        };
-        message.extend(label.bytes().chain([0]));
-        message.text = message.length;
-        message
-    }
-
-    fn extend(&mut self, bytes: impl Iterator<Item = u8>) {
-        for b in bytes {
-            match self.short.get_mut(self.length) {
-                Some(place) => *place = b,
-                None => {
-                    if self.long.is_empty() {
-                        self.long.extend(self.short);
-                    }
-                    self.long.push(b);
-                }
-            }
-            self.length += 1;
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self.short.get(..self.length) {
-            Some(short) => short,
-            None => &self.long,
-        }
-    }
-
-    /// Without the label.
-    fn text(&self) -> &[u8] {
-        self.bytes().get(self.text..).unwrap_or_default()
-    }
-
-    fn hash(&self, key: [u64; 2], attempt: u64) -> u64 {
-        siphash([key[0] ^ attempt, key[1]], self.bytes())
+    /// True if some tag may begin where a text goes on with `rest`, in any case: false for nearly
+    /// all words.
+    pub(crate) fn may_begin(&self, rest: &[u8]) -> bool {
+        self.labels.may_begin(rest)
     }
 }
 
@@ -348,64 +222,10 @@ fn is_meaning(b: u8, punctuation: bool) -> bool {
     b >= 0x80 || b.is_ascii_alphanumeric() || punctuation && b > b' '
 }
 
-/// SipHash-2-4 (Aumasson and Bernstein): a keyed hash that can't be guessed or steered without the
-/// key.
-fn siphash(key: [u64; 2], bytes: &[u8]) -> u64 {
-    let mut v = [
-        key[0] ^ 0x736f_6d65_7073_6575,
-        key[1] ^ 0x646f_7261_6e64_6f6d,
-        key[0] ^ 0x6c79_6765_6e65_7261,
-        key[1] ^ 0x7465_6462_7974_6573,
-    ];
-    let (words, rest) = bytes.as_chunks();
-    for word in words {
-        absorb(&mut v, u64::from_le_bytes(*word));
-    }
-    let rest = rest
-        .iter()
-        .rev()
-        .fold(0, |word, &b| word << 8 | u64::from(b));
-    absorb(&mut v, rest | (bytes.len() as u64) << 56);
-    v[2] ^= 0xff;
-    for _ in 0..4 {
-        round(&mut v);
-    }
-    v[0] ^ v[1] ^ v[2] ^ v[3]
-}
-
-fn absorb(v: &mut [u64; 4], word: u64) {
-    v[3] ^= word;
-    round(v);
-    round(v);
-    v[0] ^= word;
-}
-
-fn round(v: &mut [u64; 4]) {
-    v[0] = v[0].wrapping_add(v[1]);
-    v[2] = v[2].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(13) ^ v[0];
-    v[3] = v[3].rotate_left(16) ^ v[2];
-    v[0] = v[0].rotate_left(32);
-    v[2] = v[2].wrapping_add(v[1]);
-    v[0] = v[0].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(17) ^ v[2];
-    v[3] = v[3].rotate_left(21) ^ v[0];
-    v[2] = v[2].rotate_left(32);
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn siphash_agrees_with_the_published_vector() {
-        let message: Vec<u8> = (0..15).collect();
-        assert_eq!(
-            siphash([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908], &message),
-            0xa129_ca61_49be_45e5
-        );
-    }
 
     #[test]
     fn the_same_text_has_the_same_placeholder_in_every_table_of_a_key() {
@@ -435,7 +255,7 @@ mod tests {
         );
         assert_eq!(plain[..14], loud[..14]);
         assert_ne!(plain, loud);
-        let tag = loud[2..loud.len() - 2].to_ascii_lowercase();
+        let tag = [b"email", &loud.as_bytes()[8..16]].concat();
         assert_eq!(vault.entry(&tag).unwrap().text, "Ana@X.com");
     }
 
@@ -463,12 +283,17 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), 40_000);
         let first = vault.issue("IP", "10.0.0.1", 0);
-        assert_eq!(
-            vault
-                .entry(first.trim_matches(['[', ']']).to_ascii_lowercase().as_str())
-                .unwrap()
-                .text,
-            "10.0.0.1"
-        );
+        let tag = [b"ip", &first.as_bytes()[5..first.len() - 2]].concat();
+        assert_eq!(vault.entry(&tag).unwrap().text, "10.0.0.1");
+    }
+
+    #[test]
+    fn labels_of_the_same_letters_share_no_placeholder() {
+        let mut vault = Vault::new(b"key");
+        let (one, other) = (vault.issue("A_B", "x1", 0), vault.issue("AB", "x1", 0));
+        assert!(one.starts_with("[[A_B_") && other.starts_with("[[AB_"));
+        assert_ne!(one[6..], other[5..]);
+        assert_eq!(one, vault.issue("A_B", "x1", 0));
+        assert!(vault.has_beginning(b"ab") && !vault.has_beginning(b"a_"));
     }
 }

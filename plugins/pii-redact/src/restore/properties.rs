@@ -83,7 +83,82 @@ fn leaf(text: &str, depth: usize) -> String {
     text
 }
 
+/// The forms that JSON's own writing does not undo, by a number.
+fn bend(placeholder: &str, form: usize) -> String {
+    let tag = placeholder.trim_matches(['[', ']']);
+    match form {
+        0 => placeholder.to_lowercase(),
+        1 => tag.to_owned(),
+        2 => tag.replace('_', "-"),
+        3 => placeholder.replace('_', "\\_"),
+        4 => placeholder.replace('_', "_\n"),
+        5 => placeholder.replace('_', "\u{a0}"),
+        6 => format!("{{{{\t{tag} }}}}"),
+        7 => format!("\\[\\[{tag}\\]\\]"),
+        8 => format!("［{tag}］"),
+        9 => placeholder.replace('E', "\u{200b}E\u{200b}"),
+        10 => format!("[[**{tag}**]]"),
+        _ => placeholder.to_owned(),
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_text_becomes_the_same_however_it_is_cut(
+        parts in proptest::collection::vec((0_usize..26, any::<usize>()), 1..12),
+        cuts in proptest::collection::vec(any::<usize>(), 0..8),
+        arguments in any::<bool>(),
+    ) {
+        let mut vault = Vault::new(b"key");
+        let all = [
+            vault.issue("EMAIL", "Ana@x.com", 0),
+            vault.issue("EMAIL", "ana@x.com", 0),
+            vault.issue("UK_NINO", "a \"b\" & c", 0),
+        ];
+        let dress = [
+            "[", "]", "{{", "}", "<", "(", "\\", "\\\\", "\\n", "_", "-", " ", "\n", "*", "\u{200b}",
+            "%5B", "%5", "&#91;", "&#", "\\u005b", "\"", "x", "e", "2", "【", "\u{a0}",
+        ];
+        let text: String = parts
+            .iter()
+            .map(|&(part, which)| {
+                let placeholder = &all[which % 3];
+                match which % 5 {
+                    0 => bend(placeholder, part),
+                    // Some of its letters.
+                    1 => placeholder[part % 8..8 + part % 6].to_owned(),
+                    _ => dress[part].to_owned(),
+                }
+            })
+            .collect();
+        let whole = streamed(&vault, &text, &[], arguments);
+        prop_assert_eq!(&streamed(&vault, &text, &cuts, arguments), &whole, "{}", text);
+        let each: Vec<usize> = (0..text.len()).collect();
+        prop_assert_eq!(&streamed(&vault, &text, &each, arguments), &whole, "{}", text);
+        for cut in each {
+            prop_assert_eq!(&streamed(&vault, &text, &[cut], arguments), &whole, "{} at {}", text, cut);
+        }
+    }
+
+    #[test]
+    fn bent_placeholders_in_json_leave_the_very_value(
+        value in "[\\PC\"\\\\\n\t{}\\[\\]:,]{1,20}",
+        form in 0_usize..11,
+        key in any::<bool>(),
+        depth in 1_usize..=3,
+        layout in proptest::collection::vec(0_u8..8, 4),
+        cuts in proptest::collection::vec(any::<usize>(), 0..6),
+    ) {
+        let mut vault = Vault::new(b"key");
+        let bent = bend(&vault.issue("EMAIL", &value, 0), form);
+        for (before, after) in [("to ", ", then"), ("", "")] {
+            let text = nested(&format!("{before}{bent}{after}"), key, depth, &layout);
+            let restored = streamed(&vault, &text, &cuts, true);
+            let got = leaf(&restored, depth);
+            prop_assert_eq!(got, format!("{before}{value}{after}"), "{} -> {}", text, restored);
+        }
+    }
+
     #[test]
     fn json_stays_json_and_holds_the_very_value_at_any_depth_and_cut(
         value in "[\\PC\"\\\\\n\t\u{1}{}\\[\\]:,]{1,20}",
@@ -115,12 +190,13 @@ proptest! {
     #[test]
     fn a_placeholder_in_a_value_s_place_becomes_a_value(
         value in "[\\PC\"\\\\\n]{1,12}|-?[1-9][0-9]{0,12}",
+        form in 0_usize..3,
         inner in any::<bool>(),
         cuts in proptest::collection::vec(any::<usize>(), 0..4),
     ) {
         let mut vault = Vault::new(b"key");
-        let placeholder = vault.issue("CPF", &value, 0);
-        let text = format!(r#"{{"a": [{placeholder}], "b":{placeholder}, "c": 1}}"#);
+        let placeholder = bend(&vault.issue("CPF", &value, 0), form);
+        let text = format!(r#"{{"a": [1, {placeholder}], "b":{placeholder}, "c": 1}}"#);
         let text = match inner {
             true => serde_json::json!({ "in": text }).to_string(),
             false => text,
@@ -134,7 +210,7 @@ proptest! {
             true => serde_json::from_str(&value).unwrap(),
             false => serde_json::json!(value),
         };
-        prop_assert_eq!(&parsed["a"][0], &expected);
+        prop_assert_eq!(&parsed["a"][1], &expected);
         prop_assert_eq!(&parsed["b"], &expected);
     }
 
