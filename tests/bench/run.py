@@ -18,7 +18,8 @@ KEYS = (
        "reserve_settle_memory_us", "cache_hit_us", "single_flight_joiner_ms", "redact_count_limit_400kb_ms", "rss_idle_all_policies_mib",
        "first_token_distance_ratio_6s", "first_token_distance_ratio_30s", "cpu_ratio_empty_vs_passthrough_50kb", "instructions_per_request_empty",
        "instructions_per_request_three", "policy_loaded_us", "three_policies_loaded_us", "three_policies_50kb_loaded_us", "pss_stream_kib_empty",
-       "pss_stream_kib_three", "rss_idle_none_mib", "pss_after_streams_ratio", "goodput_256_connections_ratio"]
+       "pss_stream_kib_three", "rss_idle_none_mib", "pss_after_streams_ratio", "goodput_256_connections_ratio", "redact_clean_mb_s", "redact_csv_mb_s", "redact_dense_mb_s",
+       "guard_mb_s"]
     + list(failover.KEYS)
 )
 # What to reach: key, words, unit, the figure not to exceed, or the target in words, or None.
@@ -38,6 +39,10 @@ TARGETS = (
     ("three_policies_50kb_loaded_us", "50 KB through three policies at 32 connections, CPU", "µs", 300),
     ("three_policies_1kb_us", "three policies on a 1 KB prompt alone, CPU", "µs", 80),
     ("redact_50kb_us", "pii-redact on a 50 KB prompt, CPU", "µs", 2000),
+    ("redact_clean_mb_s", "pii-redact on prose and code without a finding, CPU", "MB/s", "≥ 10 MB/s"),
+    ("redact_csv_mb_s", "pii-redact, tokenize, a table with 3,000 findings, CPU", "MB/s", "≥ 10 MB/s"),
+    ("redact_dense_mb_s", "the same, a text of findings alone", "MB/s", "≥ 10 MB/s"),
+    ("guard_mb_s", "prompt-guard on prose and code, CPU", "MB/s", "≥ 10 MB/s"),
     ("stream_event_us", "a stream event through pii-redact, CPU", "µs", 1.5),
     ("ttft_added_p50_us_policies_3", "time to first token added by three policies, p50", "µs", 250),
     ("ttft_added_p99_us_policies_3", "the same, p99", "µs", 600),

@@ -3,7 +3,7 @@
 //!
 //! Two clocks. Criterion shows wall time, to compare two states of the code; for
 //! `tests/bench/run.py` the same steps are run again by this thread's CPU clock, which other
-//! programs do not disturb, and written as one flat object of µs to `$OUTRIGGER_MICRO`. The
+//! programs do not disturb, and written as one flat object of µs and MB/s to `$OUTRIGGER_MICRO`. The
 //! policies are the built ones of `$OUTRIGGER_POLICIES` or `target/policies`. The surprise is that
 //! this is an example and no `[[bench]]`: cargo builds benches with unwinding, so they would
 //! compile the sandbox a second time and measure another program.
@@ -56,16 +56,9 @@ const EVENTS: u32 = 100;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
 const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
-const SENTENCES: [&str; 8] = [
-    "Please summarise the ticket below for the on-call engineer and propose a first answer.",
-    "The customer says that the invoice of last month shows two charges for the same seat.",
-    "We tried to reach Maria Souza at maria.souza@example.com, and by phone at +1 415 555 0132.",
-    "According to the log the job started at 09:14, retried three times, and gave up with code 75.",
-    "She would like to know whether the discount of her first year still applies, and until when.",
-    "\\\"It worked before the update\\\", she writes, \\\"and nothing else was changed on our side.\\\"",
-    "The account was opened in Lisbon; the team uses version 14.2 on forty-one machines.",
-    "Keep it short, be kind, and do not promise a date that engineering has not confirmed.",
-];
+mod texts;
+
+use texts::{clean, csv, dense, prompt};
 
 type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -73,15 +66,21 @@ type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 struct Case<'a> {
     name: &'static str,
     per: u32,
+    /// The size of what one of them reads, where its speed is wanted.
+    bytes: usize,
     run: Box<dyn Fn(u64) -> Running<'a> + 'a>,
 }
 
 /// Does `step` as often as told, within one future: entering the runtime is not what is measured.
 macro_rules! case {
     ($name:literal, $per:expr, $step:expr) => {
+        case!($name, $per, 0, $step)
+    };
+    ($name:literal, $per:expr, $bytes:expr, $step:expr) => {
         Case {
             name: $name,
             per: $per,
+            bytes: $bytes,
             run: Box::new(move |times| {
                 Box::pin(async move {
                     for _ in 0..times {
@@ -91,30 +90,6 @@ macro_rules! case {
             }),
         }
     };
-}
-
-/// A chat request of about `size` bytes, of ordinary sentences; one in eight names a person's
-/// address and number.
-fn prompt(size: usize) -> Bytes {
-    let mut text = String::from(
-        r#"{"model":"bench","messages":[{"role":"system","content":"You are a careful support assistant. Answer in the customer's language."},{"role":"user","content":""#,
-    );
-    for (number, sentence) in SENTENCES.iter().cycle().enumerate() {
-        if text.len() + sentence.len() + 60 > size {
-            break;
-        }
-        if number % 40 == 39 {
-            let role = if number % 80 == 39 {
-                "assistant"
-            } else {
-                "user"
-            };
-            text += &format!(r#""}},{{"role":"{role}","content":""#);
-        }
-        text += sentence;
-        text.push(' ');
-    }
-    (text + r#""}],"temperature":0.2,"stream":true}"#).into()
 }
 
 fn event(content: &str) -> String {
@@ -299,6 +274,9 @@ fn main() {
     let limiting = chain(&[("pii-redact", &redact), ("token-rate-limit", &limit)]);
     let (stores, huge) = (Stores::in_memory(), prompt(400 * 1024));
     let hiding = chain(&[("hide-word", &hide)]);
+    let guard = load(&loader, "prompt-guard", "{}");
+    let guarding = chain(&[("prompt-guard", &guard)]);
+    let (csv, dense, clean) = (csv(), dense(), clean());
     let (small, large) = (prompt(1024), prompt(50 * 1024));
     let head = head();
     let plain: Vec<String> = (0..EVENTS).map(|_| event(" quick fox")).collect();
@@ -307,6 +285,7 @@ fn main() {
     let (noop, three, redacting, hiding) = (&noop, &three, &redacting, &hiding);
     let (limiting, stores, huge) = (&limiting, &stores, &huge);
     let (small, large, head, plain, wire) = (&small, &large, &head, &plain, &wire);
+    let (guarding, csv, dense, clean) = (&guarding, &csv, &dense, &clean);
     let ask_small = move || Body::wire(Dialect::OpenaiChat, small.clone());
 
     let cases = [
@@ -317,6 +296,7 @@ fn main() {
         Case {
             name: "policy_hop_reused",
             per: 1,
+            bytes: 0,
             run: Box::new(move |times| {
                 Box::pin(async move {
                     let (mut instance, mut lent) = (noop.start().unwrap(), call(ask_small()));
@@ -329,6 +309,7 @@ fn main() {
         Case {
             name: "policy_reply_hop_reused",
             per: 1,
+            bytes: 0,
             run: Box::new(move |times| {
                 Box::pin(async move {
                     let mut instance = noop.start().unwrap();
@@ -358,6 +339,22 @@ fn main() {
             let (_, sent) = run_request(limiting, huge).await;
             assert!(sent.len() < huge.len(), "addresses become placeholders");
         }),
+        case!("redact_csv", 1, csv.len(), {
+            let (_, sent) = run_request(redacting, csv).await;
+            assert!(sent != *csv, "values become placeholders");
+        }),
+        case!("redact_dense", 1, dense.len(), {
+            let (_, sent) = run_request(redacting, dense).await;
+            assert!(sent != *dense, "values become placeholders");
+        }),
+        case!("redact_clean", 1, clean.len(), {
+            let (_, sent) = run_request(redacting, clean).await;
+            assert!(sent == *clean, "there is nothing to find");
+        }),
+        case!("guard", 1, clean.len(), {
+            let (_, sent) = run_request(guarding, clean).await;
+            assert!(sent == *clean, "it only judges");
+        }),
         case!("reserve_settle_memory", 1, {
             let ask = Ask {
                 key: "bench".to_owned(),
@@ -372,6 +369,7 @@ fn main() {
         Case {
             name: "stream_event",
             per: EVENTS,
+            bytes: 0,
             run: Box::new(move |times| {
                 Box::pin(async move {
                     // The instance remembers two values, which it looks for in each event.
@@ -385,6 +383,7 @@ fn main() {
         Case {
             name: "stream_event_hide_word",
             per: EVENTS,
+            bytes: 0,
             run: Box::new(move |times| {
                 Box::pin(async move {
                     let (mut run, _) = run_request(hiding, small).await;
@@ -437,12 +436,17 @@ fn main() {
         .build()
         .unwrap();
     if let Some(path) = std::env::var_os("OUTRIGGER_MICRO") {
-        let figures = cases
-            .iter()
-            .map(|case| (format!("{}_us", case.name), cpu_us(&runtime, case).into()))
-            .collect();
+        let figure = |case: &Case<'_>| {
+            let us = cpu_us(&runtime, case);
+            #[allow(clippy::cast_precision_loss, reason = "a few hundred thousand")]
+            match case.bytes {
+                0 => (format!("{}_us", case.name), us.into()),
+                bytes => (format!("{}_mb_s", case.name), (bytes as f64 / us).into()),
+            }
+        };
+        let figures = cases.iter().map(figure).collect();
         let text = serde_json::to_string_pretty(&serde_json::Value::Object(figures)).unwrap();
-        println!("CPU time in µs: {text}");
+        println!("CPU time in µs, or MB/s: {text}");
         std::fs::write(path, text).unwrap();
     }
     let mut criterion = Criterion::default()
