@@ -48,6 +48,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// The name of the counter of its findings.
+            pub(crate) const fn counter(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!("found_", $key),)*
+                }
+            }
+
             /// The readable part of a placeholder, at most 11 capital letters and underscores.
             pub const fn label(self) -> &'static str {
                 match self {
