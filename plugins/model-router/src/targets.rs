@@ -12,7 +12,7 @@ use serde::Deserialize;
 /// Targets that one request may name in a list.
 const MOST: usize = 64;
 
-/// What a rule says of targets.
+/// A rule's part on targets.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "File")]
 pub(crate) struct Choice {
@@ -44,7 +44,7 @@ impl TryFrom<File> for Choice {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum By {
-    /// What the exchange would cost there.
+    /// The cost of the exchange there.
     Price,
     /// Time to the first content.
     FirstToken,

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use pii_redact::detect::{Kind, Kinds, Span, scan};
 use values::Random;
 
-/// What was found of the values of one kind, or in one context.
+/// The share that was found of the values of one kind, or in one context.
 #[derive(Default)]
 struct Score {
     values: usize,

@@ -84,9 +84,9 @@ impl TryFrom<Vec<String>> for Several {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(from = "ThresholdFile")]
 pub(crate) struct Thresholds {
-    /// What a user says.
+    /// The threshold of a user's text.
     user: u32,
-    /// What tools return.
+    /// The threshold of what tools return.
     data: u32,
 }
 

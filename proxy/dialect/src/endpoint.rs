@@ -26,7 +26,7 @@ pub struct Endpoint {
     row: Option<&'static Row>,
 }
 
-/// What is known of an endpoint.
+/// The facts of an endpoint.
 #[derive(Debug)]
 struct Row {
     name: &'static str,
@@ -43,12 +43,12 @@ enum Place {
     Method(&'static str),
 }
 
-/// What a request to an endpoint costs.
+/// The cost of a request to an endpoint.
 #[derive(Debug)]
 enum Charge {
     /// Nothing, or nothing by its size.
     Free,
-    /// What its reply reports, if that.
+    /// The report of its reply, if it has one.
     Reported(&'static Report),
 }
 

@@ -105,7 +105,7 @@ impl fmt::Display for Broken {
 
 impl Error for Broken {}
 
-/// What a failing call shows.
+/// The part of an answer that a failing call shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Failing {
     pub(super) class: FaultClass,

@@ -1,4 +1,4 @@
-//! `openai.images`, as the embedded model writes it: one picture, whatever it is told to paint,
+//! `openai.images`, as the embedded model writes it: one picture, whatever the prompt is,
 //! and the text beside it.
 
 use super::{

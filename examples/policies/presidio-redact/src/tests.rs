@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{PresidioRedact, analyzer::CALL_BYTES};
 
 const URL: &str = "http://presidio.example/analyze";
-/// What the analyzer of these tests takes for a person, an address or a mail address.
+/// The texts that the analyzer of these tests takes for a person, an address or a mail address.
 const KNOWN: [(&str, &str); 4] = [
     ("Ana Souza", "PERSON"),
     ("Souza Street 4", "LOCATION"),

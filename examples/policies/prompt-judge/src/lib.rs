@@ -30,7 +30,7 @@ struct PromptJudge {
     headers: BTreeMap<String, String>,
     /// The longest that a question may take.
     timeout: Span,
-    /// What becomes of a request when the judge does not answer.
+    /// The decision on a request when the judge does not answer.
     on_error: OnError,
     /// The requests that it judges.
     #[serde(default)]

@@ -47,7 +47,7 @@ struct State {
     count: usize,
     /// The heading's first byte and one past its last.
     heading: (usize, usize),
-    /// What the heading speaks of, once a row has asked: nothing where it is none.
+    /// The kinds of the heading, once a row wants them: nothing where it is none.
     headings: Option<[Option<Topic>; COLUMNS]>,
     is_read: bool,
     /// The same of the last SQL column list.

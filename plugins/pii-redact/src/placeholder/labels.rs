@@ -33,7 +33,7 @@ impl Labels {
         self.labels.iter().map(Tag::label)
     }
 
-    /// Whether some tag begins with `start`; `None` where its characters must be looked for.
+    /// True if some tag begins with `start`; `None` where its characters must be looked for.
     pub(super) fn have_beginning(&self, start: &[u8]) -> Option<bool> {
         let among = |label: &&[u8]| label.starts_with(start) || start.starts_with(label);
         match self.iter().find(among) {

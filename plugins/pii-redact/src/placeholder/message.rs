@@ -1,4 +1,4 @@
-//! What the characters of a placeholder are made of, and the hash that makes them.
+//! The message that the characters of a placeholder are made of, and the hash that makes them.
 
 /// A label, a zero byte and a text: what is hashed. Short ones, as nearly all are, take no memory.
 pub(super) struct Message {

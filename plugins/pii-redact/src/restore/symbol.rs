@@ -98,7 +98,7 @@ const NAMES: [(&str, char); 29] = [
     ("sol", '/'),
 ];
 
-/// What the bytes of an escape come to.
+/// The value of an escape's bytes.
 enum Decoded {
     /// This character, up to this byte.
     Char(char, usize),

@@ -353,7 +353,7 @@ impl Scan {
         }
     }
 
-    /// True if the word at `first` is forbidden rather than asked for: "do not ignore".
+    /// True if the word at `first` is forbidden rather than wanted: "do not ignore".
     fn is_negated(&self, tables: &Tables, first: u32) -> bool {
         let negations = self.last.get(usize::from(tables.known.negation));
         let mut places = negations.into_iter().flatten();

@@ -34,7 +34,7 @@ enum Form {
     Parts(Parts),
 }
 
-/// What is known after a piece.
+/// The progress after a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// It may still come.

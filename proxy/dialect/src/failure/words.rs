@@ -1,4 +1,4 @@
-//! What an error says in the words of its message alone.
+//! Errors by the words of their message alone.
 
 use super::{ErrorFacts, duration_of, timestamp_of};
 

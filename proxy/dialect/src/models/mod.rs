@@ -58,7 +58,7 @@ pub struct Listing<'a> {
     query: Query<'a>,
 }
 
-/// How a provider's listings are written.
+/// The form of a provider's listings.
 struct Form {
     /// The names of its paging in a query.
     query: page::Names,

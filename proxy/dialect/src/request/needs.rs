@@ -71,7 +71,7 @@ impl Needs {
 /// Text is counted as at most 1.3 tokens a byte, where letters beyond ASCII stand between digits.
 const MOST_PER_BYTE: u64 = 2;
 
-/// What there may be in a body.
+/// Contents that a body may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Hints {
     media: bool,

@@ -36,9 +36,9 @@ const APPS: [&str; 8] = [
 ];
 /// The members of a Gemini tool that declare what the app runs.
 const DECLARATIONS: [&str; 2] = ["functionDeclarations", "function_declarations"];
-/// What refers to files that a provider keeps, wherever it stands.
+/// Members that refer to files that a provider keeps, wherever they stand.
 const FILES: [&[u8]; 3] = [b"file_id\"", b"fileUri\"", b"file_uri\""];
-/// What does in an interaction.
+/// Those of an interaction.
 const URI: &[u8] = b"uri\"";
 
 impl Body {

@@ -303,7 +303,7 @@ fn elements(
     Ok(cuts.finish())
 }
 
-/// What was cut out of a list or an object.
+/// Members that were cut out of a list or an object.
 #[derive(Default)]
 pub(super) struct Removed {
     pub(super) splices: Vec<Splice>,
@@ -315,7 +315,7 @@ pub(super) struct Removed {
 #[derive(Default)]
 pub(super) struct Cuts {
     splices: Vec<Splice>,
-    /// What is cut while nothing was kept: it goes with the comma after it.
+    /// A member that is cut while nothing was kept: it goes with the comma after it.
     first: Option<Range<usize>>,
     /// The end of the last part, once one was kept.
     end: Option<usize>,

@@ -1,4 +1,4 @@
-//! What a model takes, beyond what its dialect can say.
+//! Facts of a model's requests, beyond what its dialect can say.
 
 use super::form::Effort;
 

@@ -1,4 +1,4 @@
-//! What a report says beyond the sums: parts that have prices of their own, the tier, fees, and the
+//! Details of a report beyond sums: parts that have prices of their own, the tier, fees, and the
 //! price where the provider itself reports it.
 
 use crate::{
@@ -78,11 +78,11 @@ pub(super) struct Report {
     pub(super) audio_input: Option<u64>,
     pub(super) audio_cached: Option<u64>,
     pub(super) audio_output: Option<u64>,
-    /// What tools added to the prompt.
+    /// Tokens that tools added to the prompt.
     audio_tools: Option<u64>,
     searches: Option<u64>,
     tier: Option<Tier>,
-    /// What the provider charges, and what the owner of the key pays another one besides.
+    /// The provider's charge, and what the owner of the key pays another one besides.
     cost: Option<u64>,
     upstream_cost: Option<u64>,
     own_key: bool,

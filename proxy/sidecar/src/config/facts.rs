@@ -1,4 +1,4 @@
-//! What the operator says of models, as checked: before the tables that ship.
+//! The operator's facts of models, as checked: before the tables that ship.
 
 use route::ModelFacts;
 

@@ -133,7 +133,7 @@ impl Upstream {
         }
     }
 
-    /// What translation has to know of its server.
+    /// Facts of its server that translation needs.
     pub fn translation_quirks(&self) -> dialect::translate::Quirks {
         dialect::translate::Quirks {
             stream_options: self.usage || matches!(self.kind, Kind::Embedded),

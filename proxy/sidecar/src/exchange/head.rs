@@ -89,8 +89,8 @@ pub(super) fn is_text(headers: &HeaderMap) -> bool {
     is_stream(headers) || begins.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/json"))
 }
 
-/// Media types of documents one a line. Anthropic's say the first; the last two are what is asked
-/// for, or says nothing.
+/// Media types of documents one a line. Anthropic's say the first; the last two are those that SDKs
+/// accept, or that say nothing.
 const LINES: [&str; 6] = [
     "application/x-jsonl",
     "application/jsonl",

@@ -69,9 +69,9 @@ pub(super) struct Terms {
     pub(super) target: String,
     /// Usage was asked for in the app's place.
     pub(super) strips_usage: bool,
-    /// What comes encoded is decoded.
+    /// True if what comes encoded is decoded.
     pub(super) decodes: bool,
-    /// What is noted of its translation.
+    /// The notes of its translation.
     pub(super) notes: Option<Arc<Notes>>,
     pub(super) charge: Charge,
 }

@@ -62,7 +62,7 @@ pub(super) struct ExchangeGuard {
     pub(super) strips_usage: bool,
     /// The reply is read, counted or kept: what comes encoded is decoded.
     pub(super) decodes: bool,
-    /// What is noted of the translation of the attempt that was made last.
+    /// The notes of the translation of the attempt that was made last.
     pub(super) translation: Option<Arc<Notes>>,
     /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
     pub(super) listed: bool,

@@ -55,7 +55,7 @@ fn word_end(bytes: &[u8], start: usize) -> usize {
     end
 }
 
-/// What is secret of `user:password`: the password, or a user without one, which is a key.
+/// The secret part of `user:password`: the password, or a user without one, which is a key.
 fn unquoted(bytes: &[u8], start: usize, colon: usize, end: usize) -> (usize, usize) {
     let quote = |b: u8| matches!(b, b'"' | b'\'');
     let trim = |mut start: usize, mut end: usize| {
@@ -163,7 +163,7 @@ pub(super) fn netrc(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
         .then(|| read::bare(bytes, at, name, Place::Tight, false))?
 }
 
-/// What `Bearer` stands before, wherever it does.
+/// The token behind `Bearer`, wherever it stands.
 pub(super) fn bearer(bytes: &[u8], at: usize) -> Option<Span> {
     let word = bytes.get(at..at + 7)?;
     if !word.eq_ignore_ascii_case(b"bearer ") || before(bytes, at, 1).is_ascii_alphanumeric() {

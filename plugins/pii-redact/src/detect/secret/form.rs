@@ -58,7 +58,7 @@ pub(super) fn value_of(bytes: &[u8], name: &Found) -> Option<Span> {
     }
 }
 
-/// What stands before a name.
+/// The text before a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
     /// `<name`
@@ -173,7 +173,7 @@ fn paired(bytes: &[u8], at: usize, name: &Found) -> Option<Span> {
     None
 }
 
-/// What follows a name and a space: a quoted value, the value of a flag, a sentence.
+/// The value behind a name and a space: a quoted value, the value of a flag, a sentence.
 fn spaced(bytes: &[u8], name: &Found, opened: Opening, at: usize) -> Option<Span> {
     if opened == Opening::Flag {
         return literal(bytes, at, name, Place::Quoted)

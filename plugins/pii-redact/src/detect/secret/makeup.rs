@@ -1,4 +1,4 @@
-//! What a value is made of, and how much of it could not have been guessed.
+//! The characters that a value is made of, and how much of it could not have been guessed.
 
 /// For each letter a bit for every letter that commonly follows it in words: the pairs that make up
 /// 92 % of those in the distinct words of source code and documentation.

@@ -77,18 +77,18 @@ static LOOSE: Words = Words::of(&["tokens", "secrets", "keys", "passwords"]);
 #[rustfmt::skip] // a table
 static AUTHS: Words = Words::of(&["auth", "oauth", "dockerauth", "basicauth"]);
 
-/// What `pass` may be a part of: `dbpass`.
+/// Words that `pass` may be a part of: `dbpass`.
 #[rustfmt::skip] // a table
 static PASS_OF: Words = Words::of(&["db", "my", "sql", "mysql", "smtp", "ftp", "ssh", "root", "admin", "mail", "email", "ldap", "redis", "pg", "user", "auth", "http", "proxy", "wifi", "key", "store", "login", "palavra", "rabbit", "mongo", "postgres"]);
 
-/// What makes a `key` a secret: `apikey`, `access_key`.
+/// Words that make a `key` a secret: `apikey`, `access_key`.
 #[rustfmt::skip] // a table
 static QUALIFIERS: Words = Words::of(&[
     "api", "access", "secret", "private", "priv", "auth", "encryption", "encrypt", "decryption", "crypt", "crypto", "signing", "sign", "account", "app", "application", "master",
     "license", "licence", "client", "service", "shared", "server", "admin", "storage", "deploy", "ssh", "webhook", "session", "jwt", "hmac", "aes", "rsa", "bot", "write", "read",
     "integration", "subscription", "consumer", "merchant", "gateway", "live", "prod", "production", "staging", "env", "root", "backup", "cipher", "security", "sas", "site", "project", "maps", "model", "llm", "ingest", "insert", "ingestion", "zugangs", "zugriffs", "zugriff", "acesso", "acceso", "acces", "privada", "privee", "seguridad", "secreta", "secrete", "secreto", "recovery", "activation", "user", "dev", "org", "tenant", "cloud", "global", "origin", "personal", "universal", "identity", "reference",
 ]);
-/// What makes it no secret.
+/// Words that make it no secret.
 #[rustfmt::skip] // a table
 static HARMLESS: Words = Words::of(&[
     "public", "pub", "primary", "foreign", "natural", "sort", "partition", "bucket", "cache", "hot", "idx", "index", "schema", "sequence", "object", "row", "column", "map", "dict", "hash", "lookup", "group", "unique", "composite", "translation", "x509", "issuer", "event", "field", "json", "range", "query", "param", "metadata", "label", "tag", "routing", "registry", "s3", "etag", "csrf", "xsrf", "page", "next", "prev", "previous", "continuation", "cursor", "eos", "bos", "pad", "unk", "sep", "mask", "cancellation", "sync", "publishable", "idempotency", "dedup", "answer", "i18n", "host", "press", "palabra", "palavra", "known", "pagination", "authenticity", "antiforgery", "forgery", "no", "not", "non", "without", "publica", "primaria", "estrangeira", "foranea", "type", "is", "has", "use", "with", "max", "min", "num", "total", "prompt", "completion", "input", "output", "cached", "reasoning",
@@ -99,12 +99,12 @@ static HARMLESS_WORDS: Words = Words::of(&["public", "primary", "foreign", "sort
 /// Nouns of languages that qualify them from behind: `senha_banco`.
 #[rustfmt::skip] // a table
 static ROMANCE: Words = Words::of(&["senha", "contrasena", "contrasenya", "clave", "chave", "cle", "mdp", "passe", "segredo", "secreto", "jeton"]);
-/// What may stand behind the noun of any secret.
+/// Words that may stand behind the noun of any secret.
 #[rustfmt::skip] // a table
 static SUFFIXES: Words = Words::of(&[
     "value", "val", "string", "str", "base", "b", "hex", "raw", "plain", "plaintext", "text", "env", "prod", "production", "dev", "test", "staging", "live", "old", "new", "current", "default", "var", "main", "backup", "master", "root", "admin", "user", "db", "database", "app", "api", "key", "data", "confirm", "confirmation", "again", "repeat", "alt", "temp", "tmp", "initial", "bootstrap", "secret", "token", "local", "first", "second", "primary", "secondary", "wifi", "internal", "remote", "sandbox", "example", "do", "not", "commit", "auth", "v", "x", "y", "de", "passe", "acesso", "acceso", "acces", "api", "zugang", "bot", "service", "client",
 ]);
-/// What makes it something about a secret, not the secret.
+/// Words that make it something about a secret, not the secret.
 #[rustfmt::skip] // a table
 static ABOUT: Words = Words::of(&[
     "id", "ids", "name", "names", "file", "files", "filename", "path", "dir", "url", "uri", "urls", "type", "types", "length", "len", "size", "count", "limit", "limits", "field", "fields", "label", "labels", "expiry", "expires", "expiration", "expired", "exp", "ttl", "age", "version", "ver", "algorithm", "alg", "algo", "endpoint", "policy", "policies", "rotation", "vault", "store", "ring", "board", "pair", "pairs", "code", "word", "words", "down", "up", "pressed", "press", "event", "events", "provider", "manager", "service_name", "index", "idx", "format", "regex", "pattern", "prefix", "suffix", "usage", "budget", "selector", "mesh", "meshing", "frame", "frames", "stone", "alias", "ref", "reference", "source", "audience", "issuer", "scope", "scopes", "status", "state", "error", "errors", "message", "hint", "help", "description", "desc", "title", "placeholder", "validator", "required", "enabled", "valid", "invalid", "changed", "reset", "link", "form", "class", "style", "icon", "input", "output", "handler", "callback", "func", "fn", "method", "param", "params", "header", "headers", "column", "table", "set", "map", "list", "spec", "template", "signature", "fingerprint", "hash", "thumbprint", "usages", "derivation", "iterations", "strength", "settings", "config", "options", "option", "chars", "charset", "alphabet", "server", "tool", "page", "screen", "view", "model", "schema", "kind", "group", "owner", "created", "updated", "at", "date", "time", "per", "arn", "region", "location", "distance", "bindings", "binding", "by", "less", "safe", "ish", "ize", "izer", "holder", "mount", "mounts", "volume", "sha", "checksum", "digest",

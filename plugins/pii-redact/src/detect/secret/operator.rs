@@ -1,4 +1,4 @@
-//! What stands between a name and its value in an assignment: `=`, `:`, `:=`, a type.
+//! Operators between a name and its value in an assignment: `=`, `:`, `:=`, a type.
 
 use super::name::Found;
 use super::read::{self, blanks, is_quote, literal, quote_at, space};

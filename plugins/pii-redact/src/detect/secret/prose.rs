@@ -142,7 +142,7 @@ fn value_at(bytes: &[u8], at: usize, name: &Found) -> Option<Span> {
     {
         end -= 1;
     }
-    // Exclamation marks that only end the sentence can't be told from those of the value: they go along.
+    // Exclamation marks that only end the sentence look like those of the value: they go along.
     let value = bytes.get(start..end)?;
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let spoken = name.class == Class::Password

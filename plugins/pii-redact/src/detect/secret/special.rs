@@ -68,7 +68,7 @@ pub(in crate::detect) fn telegram(bytes: &[u8], at: usize, kinds: Kinds) -> Opti
     .then(|| span(at - digits, end))?
 }
 
-/// What the `-`, `_` or `.` at `at` may be inside of.
+/// The secret that the `-`, `_` or `.` at `at` may be inside of.
 pub(super) fn joined(bytes: &[u8], at: usize) -> Option<Span> {
     match byte(bytes, at) {
         b'.' => match byte(bytes, at + 1) {

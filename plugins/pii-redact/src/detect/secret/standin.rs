@@ -1,4 +1,4 @@
-//! What stands for a secret: `${TOKEN}`, `<token>`, `xxxx`, `your-key-here`.
+//! Stand-ins for a secret: `${TOKEN}`, `<token>`, `xxxx`, `your-key-here`.
 
 use super::makeup::Makeup;
 

@@ -40,7 +40,7 @@ impl Words {
             })
     }
 
-    /// What stands before the word that `part` ends in.
+    /// The text before the word that `part` ends in.
     pub(super) fn head<'p>(&self, part: &'p [u8]) -> Option<&'p [u8]> {
         let last = part.last()?;
         if self.last >> (last & 31) & 1 == 0 {

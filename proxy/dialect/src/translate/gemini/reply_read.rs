@@ -33,11 +33,11 @@ pub(super) struct Reader {
     usage: Usage,
     /// The prompt was refused, so that there are no candidates.
     blocked: bool,
-    /// What was left out, each once.
+    /// The fields that were left out, each once.
     dropped: Vec<&'static str>,
 }
 
-/// What is known of a candidate.
+/// The state of a candidate.
 struct Candidate {
     index: u32,
     finish: Option<Finish>,

@@ -41,14 +41,14 @@ impl At<'_> {
         }
     }
 
-    /// What no description of the dialect names.
+    /// A member that no description of the dialect names.
     #[cold]
     #[inline(never)]
     pub(super) fn unknown(&self) -> Refused {
         Refused::new(self.path(), "is not known, so its meaning can't be carried")
     }
 
-    /// What the dialect has and no other.
+    /// A member that the dialect has and no other.
     #[cold]
     #[inline(never)]
     pub(super) fn refused(&self, why: &'static str) -> Refused {

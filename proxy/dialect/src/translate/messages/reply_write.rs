@@ -34,7 +34,7 @@ enum Growing {
     Thinking,
 }
 
-/// What is said at the end of a reply.
+/// The end of a reply.
 #[derive(Default)]
 pub(super) struct Ending {
     pub(super) finish: Option<Finish>,

@@ -12,7 +12,7 @@ use crate::config::{
     scalars::listed,
 };
 
-/// What is said of a name that no tag can have.
+/// The problem of a name that no tag can have.
 pub(super) const NO_TAG: &str = "is no name of a tag; write a letter, then letters, digits, `-` and `_`, in lower case and 32 at most";
 
 impl Check<'_> {

@@ -1,4 +1,4 @@
-//! What an upstream's errors mean, and the errors that the embedded model makes on purpose.
+//! Meanings of an upstream's errors, and the errors that the embedded model makes on purpose.
 
 use std::time::Duration;
 

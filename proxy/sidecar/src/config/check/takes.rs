@@ -1,4 +1,4 @@
-//! What models take of a request's members, in `model_facts:`.
+//! Members of requests that models take, in `model_facts:`.
 
 use dialect::translate::takes::{
     Budget, Efforts, MaxField, ReasoningForm, ReasoningOff, SystemRole,

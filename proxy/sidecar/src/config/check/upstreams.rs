@@ -11,7 +11,7 @@ use crate::config::{
     problems::{Path, io_words},
 };
 
-/// What `upstreams:` says.
+/// The section `upstreams:`.
 pub(super) struct Upstreams {
     pub(super) by_name: BTreeMap<String, Upstream>,
     /// The hosts that each names.

@@ -1,4 +1,4 @@
-//! What is noted of a translation, for the account of its exchange.
+//! Notes of a translation, for the account of its exchange.
 
 use dialect::{
     Usage,

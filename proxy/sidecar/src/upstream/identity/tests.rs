@@ -333,7 +333,7 @@ async fn a_failure_names_source_step_and_status_and_nothing_of_the_secret() {
     );
 }
 
-/// What a policy may never fetch is where an identity's own requests go.
+/// The address that a policy may never fetch is where an identity's own requests go.
 #[tokio::test]
 async fn an_identity_reaches_an_address_that_no_policy_does() {
     use sandbox::capabilities::fetch::{Call, Error, Fetch};

@@ -1,4 +1,4 @@
-//! What only looks like a secret: placeholders, code, and names that mean something else.
+//! Texts that only look like a secret: placeholders, code, and names that mean something else.
 
 use super::{found, keys};
 

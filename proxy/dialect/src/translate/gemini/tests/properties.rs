@@ -1,4 +1,4 @@
-//! What holds of any bytes and any events.
+//! Properties of any bytes and any events.
 #![expect(clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

@@ -60,9 +60,9 @@ struct Reader<'a, 'd> {
     has_messages: bool,
     /// The mark that is put behind the last block.
     cache: Option<Cache>,
-    /// What `thinking` says.
+    /// The value of `thinking`.
     thinking: Option<Effort>,
-    /// What `output_config` says.
+    /// The value of `output_config`.
     effort: Option<Effort>,
 }
 

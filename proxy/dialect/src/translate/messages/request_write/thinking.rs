@@ -22,7 +22,7 @@ const LEAST_BUDGET: u64 = 1024;
 /// Tokens that are left to answer with.
 const LEAST_ANSWER: u64 = 1024;
 
-/// What `thinking` says.
+/// The value of `thinking`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thinking {
     Unsaid,
@@ -32,7 +32,7 @@ pub(super) enum Thinking {
     Adaptive,
 }
 
-/// What a request says of thinking.
+/// The thinking that a request wants.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) max: u64,

@@ -1,4 +1,4 @@
-//! What exchanges cost, from the bodies that providers send: replies as their documentation shows
+//! Costs of exchanges, from the bodies that providers send: replies as their documentation shows
 //! them, priced by hand.
 //!
 //! A row: the provider's upstream, the dialect, the reply, and its cost as a sum of tokens times
