@@ -1,5 +1,5 @@
-//! Health, readiness, metrics, policies, generation, targets: read-only answers on an address of
-//! its own.
+//! Health, readiness, metrics, policies, generation, targets, and a page of them: read-only answers
+//! on an address of its own.
 //!
 //! They are served by a thread of their own, so that a busy worker does not look like a dead pod to
 //! whoever scrapes; [`Facts::alive`] reports whether the workers are alive. Nothing here knows a
@@ -29,6 +29,7 @@ use crate::{state::Stores, telemetry::metrics};
 use origin::{ChangeIntent, Origins};
 
 mod origin;
+mod page;
 mod state;
 mod targets;
 
@@ -287,12 +288,12 @@ async fn reply(request: Request<Incoming>, origins: &Origins, facts: &dyn Facts)
 fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
     let known = matches!(
         path,
-        "/healthz" | "/readyz" | "/metrics" | "/policies" | "/generation"
+        "/" | page::STYLE | "/healthz" | "/readyz" | "/metrics" | "/policies" | "/generation"
     );
     if !known {
-        let message =
-            "there are /healthz, /readyz, /metrics, /policies, /generation, /targets and /state";
-        return error(StatusCode::NOT_FOUND, message);
+        let paths = page::ADDRESSES.map(|(path, _)| path).join(", ");
+        let message = format!("there are {paths}, and a page of them at /");
+        return error(StatusCode::NOT_FOUND, &message);
     }
     if method != Method::GET && method != Method::HEAD {
         let message = "ask with GET; nothing is changed here";
@@ -303,6 +304,8 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
         return refused;
     }
     match path {
+        "/" => page::page(facts),
+        page::STYLE => page::style(),
         "/healthz" if facts.alive() => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
         "/healthz" => json(
             StatusCode::SERVICE_UNAVAILABLE,

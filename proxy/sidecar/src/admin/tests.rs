@@ -20,7 +20,7 @@ impl Facts for Fixed {
         Generation {
             number: 3,
             since_ms: 1,
-            last_error: Some("pii-redact: not WebAssembly".into()),
+            last_error: Some("pii-redact: <not> WebAssembly".into()),
             restart_needed: Vec::new(),
         }
     }
@@ -96,7 +96,7 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
             &body["generation"]["number"],
             &body["generation"]["last_error"]
         ),
-        (&3.into(), &"pii-redact: not WebAssembly".into())
+        (&3.into(), &"pii-redact: <not> WebAssembly".into())
     );
 }
 
@@ -133,13 +133,48 @@ fn metrics_are_text_and_the_rest_is_json() {
 #[test]
 fn other_paths_are_404_and_other_methods_405() {
     let (address, _) = served();
-    for path in ["/", "/readyz/", "/metrics/x", "/Readyz", "/debug/pprof"] {
+    for path in [
+        "/index.html",
+        "/readyz/",
+        "/metrics/x",
+        "/Readyz",
+        "/debug/pprof",
+    ] {
         assert_eq!(send(address, "GET", path).0, 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
         assert_eq!(send(address, method, "/policies").0, 405, "{method}");
     }
     assert_eq!(send(address, "HEAD", "/metrics"), (200, String::new()));
+}
+
+#[test]
+fn the_page_shows_what_the_other_addresses_give_and_its_texts_are_escaped() {
+    let (address, facts) = served();
+    facts.0.lock().1 = Phase::Draining;
+    let (status, page) = send(address, "GET", "/");
+    assert_eq!(status, 200);
+    for shown in [
+        "<p>draining</p>",
+        "<th>last_error<td>pii-redact: &lt;not&gt; WebAssembly",
+        "<th>calls",
+        "<td>pii-redact<td>",
+        "<td>request, reply<td>",
+        "<h2>Targets</h2>\n<p>none</p>",
+        "<a href=\"/metrics\">",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    for never in ["<script", "<not>", "http://", "https://"] {
+        assert!(!page.contains(never), "{never}: {page}");
+    }
+    for (path, _) in page::ADDRESSES {
+        // A test's facts have no stores.
+        let expected = if path == "/readyz" { 503 } else { 200 };
+        let status = send(address, "GET", path).0;
+        assert!(status == expected || path == "/state", "{path} {status}");
+    }
+    assert!(send(address, "GET", page::STYLE).1.starts_with("body{"));
 }
 
 #[test]
