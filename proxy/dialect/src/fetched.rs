@@ -5,17 +5,27 @@
 //! prompt. Where it has the form of a dialect's reply it is read as one; the rest is named, so that
 //! coverage reports it and policies may refuse it.
 
-use super::{Dialect, recognise::Surface};
+use super::{
+    Dialect,
+    recognise::{Surface, labels},
+};
+
+/// A reply that nobody reads, by a label of the one set.
+macro_rules! unread {
+    ($label:literal) => {
+        Surface::UnreadReply(const { labels::known($label) })
+    };
+}
 
 /// The reply that a path without a body fetches; `None` where it is no reply.
 pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
     Some(match segments {
         [.., "chat", "completions", _] => Surface::Reply(Dialect::OpenaiChat),
         [.., "chat", "completions"] | [.., "chat", "completions", _, "messages"] => {
-            Surface::UnreadReply("completions")
+            unread!("completions")
         }
-        [.., "responses"] => Surface::UnreadReply("responses"),
-        [.., "responses", _, "input_items"] => Surface::UnreadReply("input_items"),
+        [.., "responses"] => unread!("responses"),
+        [.., "responses", _, "input_items"] => unread!("input_items"),
         [.., "responses", _] => Surface::Reply(Dialect::OpenaiResponses),
         // `history` and `messages` are Mistral's
         [.., "conversations", _]
@@ -24,28 +34,28 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         [.., "threads", _, "messages" | "runs"]
         | [.., "threads", _, "messages" | "runs", _]
         | [.., "threads", _, "runs", _, "steps"]
-        | [.., "threads", _, "runs", _, "steps", _] => Surface::UnreadReply("conversations"),
+        | [.., "threads", _, "runs", _, "steps", _] => unread!("conversations"),
         [.., "evals", _, "runs", _, "output_items"]
-        | [.., "evals", _, "runs", _, "output_items", _] => Surface::UnreadReply("evals"),
+        | [.., "evals", _, "runs", _, "output_items", _] => unread!("evals"),
         [.., "memory_stores", _, "memories"] | [.., "memory_stores", _, "memories", _] => {
-            Surface::UnreadReply("memory")
+            unread!("memory")
         }
         [.., "skills", _, "content"] | [.., "skills", _, "versions", _, "content"] => {
-            Surface::UnreadReply("skills")
+            unread!("skills")
         }
         [.., "messages", "batches", _, "results"] => Surface::Reply(Dialect::AnthropicBatches),
-        [.., "batches", _, "results"] => Surface::UnreadReply("batches"),
+        [.., "batches", _, "results"] => unread!("batches"),
         // Gemini's batches hold their replies themselves.
-        [.., "v1beta" | "v1alpha", "batches", _] => Surface::UnreadReply("batches"),
+        [.., "v1beta" | "v1alpha", "batches", _] => unread!("batches"),
         [.., "files", _, "content"] | [.., "files", _, "content:download"] => {
-            Surface::UnreadReply("files")
+            unread!("files")
         }
-        [.., "files", name] if name.ends_with(":download") => Surface::UnreadReply("files"),
-        [.., "operations", _] => Surface::UnreadReply("operations"),
-        [.., "interactions"] => Surface::UnreadReply("interactions"),
+        [.., "files", name] if name.ends_with(":download") => unread!("files"),
+        [.., "operations", _] => unread!("operations"),
+        [.., "interactions"] => unread!("interactions"),
         [.., "interactions", _] => Surface::Reply(Dialect::GeminiInteractions),
         [.., "sessions", _, "events"] | [.., "sessions", _, "events", "stream"] => {
-            Surface::UnreadReply("sessions")
+            unread!("sessions")
         }
         _ => return None,
     })

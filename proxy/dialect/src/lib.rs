@@ -54,6 +54,7 @@ pub mod sse;
 pub mod tap;
 pub mod tokens;
 pub mod translate;
+pub mod unseen;
 mod usage;
 pub mod usage_chunk;
 

@@ -50,9 +50,10 @@ pub struct Use {
     #[serde(default)]
     pub on_error: Optional<Text>,
     /// Effect on a prompt or reply, or a part of one, that it can't see: `block` (the default) or
-    /// `skip`, or a map that has one of the two for `default` and for each kind of content that is
-    /// to differ, as in `{ default: block, image: block }`. A kind that is named is refused in
-    /// replies, too.
+    /// `skip`, or a map that has one of the two for `default` and for each kind of content and each
+    /// endpoint that is to differ, as in `{ default: block, image: block, compact: skip }`. A kind
+    /// that is blocked by name is refused in replies, too; `images: block` and `files: block` block
+    /// the kinds `image` and `file` as well.
     #[serde(default)]
     pub on_unseen: Optional<WrittenUnseen>,
     /// Capabilities.

@@ -1,8 +1,9 @@
-//! `on_unseen`: one word, or a word for each kind of content that no policy can be shown.
+//! `on_unseen`: one word, or a word for each kind of content and each endpoint that no policy can
+//! be shown.
 
 use std::{borrow::Cow, fmt};
 
-use dialect::describe::Exempt;
+use dialect::unseen;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -20,8 +21,8 @@ pub const DEFAULT: &str = "default";
 pub enum WrittenUnseen {
     /// `block` or `skip`.
     Word(Text),
-    /// `{ default: block, image: block, … }`.
-    Kinds(Named<Text>),
+    /// `{ default: block, image: block, compact: skip, … }`.
+    Named(Named<Text>),
 }
 
 impl<'de> Deserialize<'de> for WrittenUnseen {
@@ -30,7 +31,7 @@ impl<'de> Deserialize<'de> for WrittenUnseen {
         impl<'de> Visitor<'de> for Either {
             type Value = WrittenUnseen;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`block`, `skip`, or `{ KIND: block, … }`")
+                f.write_str("`block`, `skip`, or `{ NAME: block, … }`")
             }
             fn visit_str<E: Error>(self, v: &str) -> Result<WrittenUnseen, E> {
                 Ok(WrittenUnseen::Word(Text(v.to_owned())))
@@ -39,7 +40,7 @@ impl<'de> Deserialize<'de> for WrittenUnseen {
                 Ok(WrittenUnseen::Word(Text(v.to_string())))
             }
             fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenUnseen, A::Error> {
-                Named::deserialize(MapAccessDeserializer::new(entries)).map(WrittenUnseen::Kinds)
+                Named::deserialize(MapAccessDeserializer::new(entries)).map(WrittenUnseen::Named)
             }
         }
         d.deserialize_any(Either)
@@ -55,7 +56,7 @@ impl JsonSchema for WrittenUnseen {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let word = serde_json::json!({ "anyOf": [{ "enum": ["block", "skip"] }, { "type": "string", "pattern": VARIABLE }] });
-        let keys = std::iter::once(DEFAULT).chain(Exempt::ALL.map(|kind| kind.name()));
+        let keys = std::iter::once(DEFAULT).chain(unseen::names());
         let properties: serde_json::Map<String, serde_json::Value> =
             keys.map(|key| (key.to_owned(), word.clone())).collect();
         json_schema!({ "anyOf": [

@@ -98,18 +98,22 @@ impl Chain {
     pub fn blocks_unseen_request(&self, kind: &str) -> Option<&LoadedPolicy> {
         self.first(|policy| policy.on_unseen.blocks_in_request(kind) && policy.reads_prompts())
     }
-    /// Returns the first policy that reads or judges requests, and lets nothing unseen pass.
-    pub fn blocks_unjudged(&self) -> Option<&LoadedPolicy> {
-        self.first_blocking(LoadedPolicy::judges_requests)
+    /// Returns the first policy that reads or judges requests, and lets none pass that can't be
+    /// judged for this reason.
+    pub fn blocks_unjudged(&self, reason: &str) -> Option<&LoadedPolicy> {
+        self.first_blocking(reason, LoadedPolicy::judges_requests)
     }
-    /// Returns the first policy that reads or judges requests, or rewrites replies, and lets
-    /// nothing unseen pass: what no dialect reads would bypass it.
-    pub fn blocks_unread(&self) -> Option<&LoadedPolicy> {
-        self.first_blocking(|policy| policy.judges_requests() || policy.rewrites_replies())
+    /// Returns the first policy that reads or judges requests, or rewrites replies, and lets no
+    /// body pass that is not read for this reason: what no dialect reads would bypass it.
+    pub fn blocks_unread(&self, reason: &str) -> Option<&LoadedPolicy> {
+        self.first_blocking(reason, |policy| {
+            policy.judges_requests() || policy.rewrites_replies()
+        })
     }
-    /// Returns the first policy that rewrites replies and lets no unseen one pass.
-    pub fn blocks_unseen_reply(&self) -> Option<&LoadedPolicy> {
-        self.first_blocking(LoadedPolicy::rewrites_replies)
+    /// Returns the first policy that rewrites replies and lets none pass that is not read for this
+    /// reason.
+    pub fn blocks_unseen_reply(&self, reason: &str) -> Option<&LoadedPolicy> {
+        self.first_blocking(reason, LoadedPolicy::rewrites_replies)
     }
     /// Returns the first policy that rewrites replies and is not to miss one of these kinds of
     /// content in a reply, which no policy can be shown.
@@ -124,8 +128,12 @@ impl Chain {
         })
     }
 
-    fn first_blocking(&self, reader: impl Fn(&LoadedPolicy) -> bool) -> Option<&LoadedPolicy> {
-        self.first(|policy| policy.on_unseen.blocks() && reader(policy))
+    fn first_blocking(
+        &self,
+        reason: &str,
+        reader: impl Fn(&LoadedPolicy) -> bool,
+    ) -> Option<&LoadedPolicy> {
+        self.first(|policy| reader(policy) && policy.on_unseen.blocks(reason))
     }
 
     fn first(&self, is: impl Fn(&LoadedPolicy) -> bool) -> Option<&LoadedPolicy> {

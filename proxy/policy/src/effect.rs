@@ -1,12 +1,9 @@
 //! Effect on an exchange of a policy that fails, or that can't see a part of it: in general, and by
-//! the kind of that part.
+//! the name of that part.
 
 use std::fmt;
 
-use dialect::describe::Exempt;
-
-/// The kinds of content inside a body that no policy can be shown.
-const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
+use dialect::{describe::Exempt, unseen};
 
 /// Effect on an exchange that a policy fails, or can't see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +25,13 @@ impl Effect {
 }
 
 /// Effect on an exchange of which a policy can't see a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnUnseen {
-    /// Effect on content of no kind: endpoints, encodings and replies that no dialect reads.
+    /// Effect on all that is not named.
     general: Effect,
-    /// Effects on the kinds that the operator named, in the order of [`KINDS`].
-    named: [Option<Effect>; KINDS.len()],
+    /// Effects on the kinds of content and the endpoints that the operator named; see
+    /// [`unseen::names`].
+    named: Vec<(&'static str, Effect)>,
 }
 
 impl From<Effect> for OnUnseen {
@@ -41,33 +39,31 @@ impl From<Effect> for OnUnseen {
     fn from(general: Effect) -> Self {
         Self {
             general,
-            named: [None; KINDS.len()],
+            named: Vec::new(),
         }
     }
 }
 
 impl OnUnseen {
-    /// Returns the same with another effect for one kind.
+    /// Returns the same with another effect for what is called `name`.
     #[must_use]
-    pub fn with(mut self, kind: Exempt, effect: Effect) -> Self {
-        for (known, named) in KINDS.into_iter().zip(&mut self.named) {
-            if known == kind {
-                *named = Some(effect);
-            }
-        }
+    pub fn with(mut self, name: &'static str, effect: Effect) -> Self {
+        self.named.retain(|(known, _)| *known != name);
+        self.named.push((name, effect));
         self
     }
 
-    /// Reports whether content of no kind is refused.
-    pub const fn blocks(&self) -> bool {
-        matches!(self.general, Effect::Block)
+    /// Reports whether a request or a reply that can't be read is refused, for the reason `name`:
+    /// an endpoint, an encoding.
+    pub fn blocks(&self, name: &str) -> bool {
+        self.named(name).unwrap_or(self.general) == Effect::Block
     }
 
     /// Reports whether a request is refused that has content of the kind called `kind` in coverage.
     pub fn blocks_in_request(&self, kind: &str) -> bool {
         match self.named(kind) {
             Some(effect) => effect == Effect::Block,
-            None => self.blocks() && Exempt::blocks(kind),
+            None => self.general == Effect::Block && Exempt::blocks(kind),
         }
     }
 
@@ -77,23 +73,30 @@ impl OnUnseen {
         self.named(kind) == Some(Effect::Block)
     }
 
-    fn named(&self, kind: &str) -> Option<Effect> {
-        let mut all = KINDS.into_iter().zip(self.named);
-        all.find(|(known, _)| known.name() == kind)?.1
+    /// The effect by name. What blocks `images` blocks `image`, too, unless that has its own word;
+    /// what lets the one pass says nothing of the other.
+    fn named(&self, name: &str) -> Option<Effect> {
+        let written = |name: &str| {
+            let found = self.named.iter().find(|(known, _)| *known == name);
+            found.map(|(_, effect)| *effect)
+        };
+        let of_plural = || written(unseen::plural(name)?).filter(|of| *of == Effect::Block);
+        written(name).or_else(of_plural)
     }
 }
 
 impl fmt::Display for OnUnseen {
-    /// Writes it as the configuration does.
+    /// Writes it as the configuration does, names in the order of [`unseen::names`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let general = self.general.name();
-        if self.named.iter().all(Option::is_none) {
+        if self.named.is_empty() {
             return f.write_str(general);
         }
         write!(f, "{{ default: {general}")?;
-        for (kind, effect) in KINDS.into_iter().zip(self.named) {
-            if let Some(effect) = effect {
-                write!(f, ", {}: {}", kind.name(), effect.name())?;
+        for name in unseen::names() {
+            let written = self.named.iter().find(|(known, _)| *known == name);
+            if let Some((_, effect)) = written {
+                write!(f, ", {name}: {}", effect.name())?;
             }
         }
         f.write_str(" }")
@@ -107,28 +110,47 @@ mod tests {
     #[test]
     fn by_default_a_kind_is_refused_where_it_may_hold_a_prompt_and_never_in_a_reply() {
         let (block, skip) = (OnUnseen::from(Effect::Block), OnUnseen::from(Effect::Skip));
-        for kind in KINDS {
+        for kind in Exempt::ALL {
             let name = kind.name();
             assert_eq!(block.blocks_in_request(name), kind.facts().1, "{name}");
             assert!(!skip.blocks_in_request(name), "{name}");
             assert!(!block.blocks_in_reply(name), "{name}");
         }
         assert!(block.blocks_in_request("hologram") && !skip.blocks_in_request("hologram"));
-        assert!(block.blocks() && !skip.blocks());
+        assert!(block.blocks("files") && !skip.blocks("files"));
     }
 
     #[test]
-    fn a_kind_that_is_named_does_as_it_says_whatever_the_rest_does() {
+    fn what_is_named_does_as_it_says_whatever_the_rest_does() {
         for general in [Effect::Block, Effect::Skip] {
-            for kind in KINDS {
-                let blocks = OnUnseen::from(general).with(kind, Effect::Block);
-                let skips = OnUnseen::from(general).with(kind, Effect::Skip);
-                let name = kind.name();
+            for name in unseen::names() {
+                let blocks = OnUnseen::from(general).with(name, Effect::Block);
+                let skips = OnUnseen::from(general).with(name, Effect::Skip);
                 assert!(blocks.blocks_in_request(name) && blocks.blocks_in_reply(name));
                 assert!(!skips.blocks_in_request(name) && !skips.blocks_in_reply(name));
-                assert_eq!(skips.blocks(), general == Effect::Block);
+                assert!(blocks.blocks(name) && !skips.blocks(name));
+                assert_eq!(skips.blocks("gzip"), general == Effect::Block);
             }
         }
+    }
+
+    #[test]
+    fn blocking_images_blocks_pictures_in_messages_and_letting_them_pass_does_not() {
+        let plain = || OnUnseen::from(Effect::Block);
+        assert!(
+            plain()
+                .with("images", Effect::Block)
+                .blocks_in_request("image")
+        );
+        assert!(
+            plain()
+                .with("files", Effect::Skip)
+                .blocks_in_request("file")
+        );
+        let both = plain()
+            .with("images", Effect::Block)
+            .with("image", Effect::Skip);
+        assert!(!both.blocks_in_request("image") && both.blocks("images"));
     }
 
     #[test]
@@ -136,9 +158,10 @@ mod tests {
         let plain = OnUnseen::from(Effect::Skip);
         assert_eq!(plain.to_string(), "skip");
         let named = plain
-            .with(Exempt::SignedReasoning, Effect::Skip)
-            .with(Exempt::Image, Effect::Block);
-        let text = "{ default: skip, image: block, signed_reasoning: skip }";
+            .with("compact", Effect::Block)
+            .with("signed_reasoning", Effect::Skip)
+            .with("image", Effect::Block);
+        let text = "{ default: skip, image: block, signed_reasoning: skip, compact: block }";
         assert_eq!(named.to_string(), text);
     }
 }

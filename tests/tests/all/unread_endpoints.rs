@@ -313,22 +313,28 @@ fn policies_that_read_prompts_refuse_what_they_cannot_see_at_each_endpoint() {
     let chain = |more: &str| format!("[{{ use: probe, config: {{ reads: true }}{more} }}]");
     let reading = Sidecar::start(&config(&upstream, &chain("")));
     let skipping = Sidecar::start(&config(&upstream, &chain(", on_unseen: skip")));
-    for (path, endpoint) in [
-        ("/v1/audio/transcriptions", "audio.transcriptions"),
-        ("/v1/audio/translations", "audio.translations"),
-        ("/v1/images/edits", "images.edits"),
-        ("/v1/files", "files"),
-        ("/v1/uploads", "uploads"),
-        ("/v1/videos", "videos"),
+    let some = Sidecar::start(&config(&upstream, &chain(", on_unseen: { files: skip }")));
+    for (path, endpoint, name) in [
+        ("/v1/audio/transcriptions", "audio.transcriptions", "audio"),
+        ("/v1/audio/translations", "audio.translations", "audio"),
+        ("/v1/images/edits", "images.edits", "images"),
+        ("/v1/files", "files", "files"),
+        ("/v1/uploads", "uploads", "files"),
+        ("/v1/videos", "videos", "videos"),
     ] {
         let before = upstream.count();
-        assert_eq!(reading.post(path, "{}").status, 403, "{path}");
+        let refusal = reading.post(path, "{}");
+        assert_eq!(refusal.status, 403, "{path}");
+        let help = format!("on_unseen: {{ {name}: skip }}");
+        assert!(refusal.text().contains(&help), "{}", refusal.text());
         assert_eq!(upstream.count(), before, "what no policy saw did not leave");
         let refused = ["status=\"403\"", &labels(endpoint)];
         eventually("the refusal is counted", || {
             reading.metric("outrigger_unread_requests_total", &refused) == 1.0
         });
         assert_eq!(skipping.post(path, "{}").status, 200, "{path}");
+        let expected = if name == "files" { 200 } else { 403 };
+        assert_eq!(some.post(path, "{}").status, expected, "{path}");
     }
     assert!(skipping.metric("outrigger_inspection_bytes_total", &["false"]) > 0.0);
 }

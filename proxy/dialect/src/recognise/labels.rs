@@ -1,9 +1,14 @@
-//! The metric labels of bodies that nobody here reads.
+//! The metric labels of bodies and replies that nobody here reads.
+//!
+//! They are the names of coverage and of `on_unseen` alike: [`ALL`] is the closed set, and what is
+//! written as a literal elsewhere goes through [`known`], which does not compile with another.
 
 use crate::Dialect;
 
 pub(crate) const GEMINI: &str = "gemini";
 pub(crate) const ELSE: &str = "endpoint";
+/// Labels without a resource in [`NAMED`].
+const OTHERS: [&str; 5] = [GEMINI, ELSE, super::BODY, "input_items", "operations"];
 /// Azure's base URL ends in one.
 pub(super) const DEPLOYMENTS: &str = "deployments";
 
@@ -61,6 +66,40 @@ const CALLS: [&str; 6] = [
     "messages",
     "responses",
 ];
+
+/// All labels.
+pub(crate) const ALL: [&str; NAMED.len() + OTHERS.len()] = {
+    let mut all = [""; NAMED.len() + OTHERS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = match at < NAMED.len() {
+            true => NAMED[at].0,
+            false => OTHERS[at - NAMED.len()],
+        };
+        at += 1;
+    }
+    all
+};
+
+/// Returns the label called `name`. In a `const` an unknown one is an error of the compiler.
+pub(crate) const fn known(name: &str) -> &'static str {
+    let mut at = 0;
+    while at < ALL.len() {
+        if is_same(ALL[at].as_bytes(), name.as_bytes()) {
+            return ALL[at];
+        }
+        at += 1;
+    }
+    panic!("no such label");
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// The metric label of a resource.
 pub(super) fn named(segment: &str) -> Option<&'static str> {

@@ -143,7 +143,9 @@ impl<T: Transport> Worker<T> {
             return self.pass_unread(request, None, guard).await;
         }
         self.refuse_while_draining()?;
-        if let (Some(reason), Some(policy)) = (unread, chain.blocks_unseen_reply()) {
+        if let Some(reason) = unread
+            && let Some(policy) = chain.blocks_unseen_reply(reason)
+        {
             return Err(blocked(chain, policy, reason));
         }
         let (parts, body) = request.into_parts();

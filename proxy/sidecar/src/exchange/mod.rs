@@ -354,7 +354,7 @@ impl<T: Transport> Worker<T> {
         if body.has_several_models() {
             // A policy that judges models could be given none of them.
             let bytes = body.size() as u64;
-            match chain.blocks_unjudged() {
+            match chain.blocks_unjudged(MODELS) {
                 Some(policy) => return Err(blocked(chain, policy, MODELS, bytes)),
                 None => missed(chain, MODELS, bytes),
             }
@@ -397,7 +397,7 @@ impl<T: Transport> Worker<T> {
             }
             Course::Unreadable(reason) => {
                 guard.missed(reason, reply.body().size_hint().lower());
-                match guard.generation.chain.blocks_unseen_reply() {
+                match guard.generation.chain.blocks_unseen_reply(reason) {
                     Some(policy) => Err(unreadable_reply(&policy.name, reason)),
                     None => Ok(Reply::Relay(reply)),
                 }

@@ -190,7 +190,9 @@ impl<T: Transport> Worker<T> {
         let generation = Arc::clone(&guard.generation);
         // A body of unknown length is not nothing.
         let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
-        if let (Some((reason, bytes)), Some(policy)) = (unread, generation.chain.blocks_unread()) {
+        if let Some((reason, bytes)) = unread
+            && let Some(policy) = generation.chain.blocks_unread(reason)
+        {
             return Err(blocked(&generation.chain, policy, reason, bytes));
         }
         let (parts, body) = request.into_parts();

@@ -1,7 +1,7 @@
 //! The refusals of an exchange in their words, and how the operator hears of them.
 
 use bytes::Bytes;
-use dialect::{answer, describe::Exempt};
+use dialect::answer;
 use http::header;
 use policy::{Blame, Fault, chain::Stop};
 
@@ -66,10 +66,7 @@ pub(super) fn wordless(policy: &str) -> Refusal {
 }
 
 pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
-    let skip = match Exempt::named(what) {
-        Some(kind) => format!("{{ {}: skip }}", kind.name()),
-        None => "skip".to_owned(),
-    };
+    let skip = skip(what);
     let message = format!(
         "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: {skip}` for the policy"
     );
@@ -77,10 +74,19 @@ pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
 }
 
 pub(super) fn unseen_reply(policy: &str, what: &str) -> Refusal {
+    let skip = skip(what);
     let message = format!(
-        "the policy `{policy}` can't see what this request fetches ({what}), so it is not sent; the operator may set `on_unseen: skip` for the policy"
+        "the policy `{policy}` can't see what this request fetches ({what}), so it is not sent; the operator may set `on_unseen: {skip}` for the policy"
     );
     Refusal::new(Code::Unseen, message)
+}
+
+/// The value of `on_unseen` that lets no more pass than what `what` names.
+fn skip(what: &str) -> String {
+    match dialect::unseen::named(what) {
+        Some(name) => format!("{{ {name}: skip }}"),
+        None => "skip".to_owned(),
+    }
 }
 
 pub(super) fn unreadable_reply(policy: &str, reason: &str) -> Refusal {

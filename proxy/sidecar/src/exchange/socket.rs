@@ -73,10 +73,10 @@ impl<T: Transport> Worker<T> {
     {
         self.refuse_while_draining()?;
         let generation = Arc::clone(&guard.generation);
-        if let Some(policy) = generation.chain.blocks_unread() {
+        if let Some(policy) = generation.chain.blocks_unread(REALTIME) {
             missed(&generation.chain, REALTIME, 1);
             let message = format!(
-                "the policy `{}` can't see into a WebSocket: ask over HTTP; the operator may set `on_unseen: skip` for the policy",
+                "the policy `{}` can't see into a WebSocket: ask over HTTP; the operator may set `on_unseen: {{ realtime: skip }}` for the policy",
                 policy.name
             );
             return Err(Refusal::new(Code::UpgradeRequired, message));

@@ -96,7 +96,7 @@ async fn shown(
     if let Err(malformed) = read {
         guard.observed.bytes = body.len() as u64;
         guard.missed("malformed", body.len() as u64);
-        return match guard.generation.chain.blocks_unseen_reply() {
+        return match guard.generation.chain.blocks_unseen_reply("malformed") {
             Some(policy) => Err(unreadable_reply(&policy.name, "malformed").caused_by(malformed)),
             None => Ok(body),
         };
@@ -113,10 +113,9 @@ async fn shown(
     guard.note(&decoder);
     // An error's body is the app's to read, whatever it is.
     let success = (200..300).contains(&head.status);
-    if let (Some(reason), Some(policy)) = (
-        decoder.unreadable().filter(|_| success),
-        guard.generation.chain.blocks_unseen_reply(),
-    ) {
+    if let Some(reason) = decoder.unreadable().filter(|_| success)
+        && let Some(policy) = guard.generation.chain.blocks_unseen_reply(reason)
+    {
         let refusal = unreadable_reply(&policy.name, reason);
         guard.missed_of(&decoder);
         return Err(refusal);

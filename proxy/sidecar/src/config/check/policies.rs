@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use dialect::describe::Exempt;
+use dialect::unseen;
 use policy::{Effect, OnUnseen, PolicyLimits};
 
 use super::{Check, Env};
@@ -201,7 +201,7 @@ impl Check<'_> {
         let entries = match written {
             None => return Effect::Block.into(),
             Some(WrittenUnseen::Word(word)) => return self.effect(at, Some(word)).into(),
-            Some(WrittenUnseen::Kinds(entries)) => &entries.0,
+            Some(WrittenUnseen::Named(entries)) => &entries.0,
         };
         if entries.is_empty() {
             self.problem(at, "names nothing; write `block` or `skip`");
@@ -210,15 +210,15 @@ impl Check<'_> {
         for (name, word) in entries.iter().filter(|(name, _)| *name != DEFAULT) {
             let at = at.key(name);
             let effect = self.effect(&at, Some(word));
-            match Exempt::ALL.into_iter().find(|kind| kind.name() == name) {
-                Some(kind) => on_unseen = on_unseen.with(kind, effect),
+            match unseen::named(name) {
+                Some(name) => on_unseen = on_unseen.with(name, effect),
                 None => {
-                    let kinds = Exempt::ALL
-                        .map(|kind| format!("`{}`", kind.name()))
-                        .join(", ");
+                    let names: Vec<String> =
+                        unseen::names().map(|name| format!("`{name}`")).collect();
+                    let names = names.join(", ");
                     self.problem(
                         &at,
-                        format!("is no kind of content; there are {kinds}, and `{DEFAULT}` for everything else"),
+                        format!("is no kind of content and no endpoint; there are {names}, and `{DEFAULT}` for everything else"),
                     );
                 }
             }

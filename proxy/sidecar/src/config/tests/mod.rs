@@ -172,7 +172,7 @@ policies:
         r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#
     );
     assert_eq!(
-        (redact.on_error, redact.on_unseen),
+        (redact.on_error, redact.on_unseen.clone()),
         (Effect::Block, Effect::Block.into())
     );
     assert_eq!(redact.limits.wall, Duration::from_millis(50));

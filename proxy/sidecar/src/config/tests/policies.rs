@@ -40,7 +40,7 @@ fn each_kind_of_unseen_content_may_have_an_effect_of_its_own() {
     };
     let read = |on_unseen: &str| {
         let config = parse(&yaml(on_unseen)).unwrap();
-        config.policies.chain[0].on_unseen
+        config.policies.chain[0].on_unseen.clone()
     };
     for plain in ["block", "skip", "{ default: skip }", "{ default: block }"] {
         let word = plain
@@ -49,10 +49,10 @@ fn each_kind_of_unseen_content_may_have_an_effect_of_its_own() {
         assert_eq!(read(plain).to_string(), word);
     }
     let some = read("{ signed_reasoning: block, audio: skip }");
-    assert!(some.blocks() && some.blocks_in_request("signed_reasoning"));
+    assert!(some.blocks("files") && some.blocks_in_request("signed_reasoning"));
     assert!(some.blocks_in_request("file") && !some.blocks_in_request("image"));
     assert!(!some.blocks_in_request("audio") && some.blocks_in_reply("signed_reasoning"));
-    for wrong in ["{ images: block }", "{}", "{ image: pass }", "allow"] {
+    for wrong in ["{ pictures: block }", "{}", "{ image: pass }", "allow"] {
         assert!(!schema_errors(&yaml(wrong)).is_empty(), "{wrong}");
     }
 }
@@ -77,14 +77,14 @@ fn each_mistake_in_the_policies_is_reported() {
                 => policies.chain[0].on_error | `block` nor `skip`
             policies: { directory: /tmp, chain: [{ use: a, on_unseen: true }] }
                 => policies.chain[0].on_unseen | `block` nor `skip`
-            policies:\n  directory: /tmp\n  chain:\n    - use: a\n      on_unseen: { images: block }
-                => t.yaml:5:28 | policies.chain[0].on_unseen.images | is no kind of content | `image`, `audio`, `file`, `tokens`, `signed_reasoning`, `encrypted`, `logprobs` | `default`
+            policies:\n  directory: /tmp\n  chain:\n    - use: a\n      on_unseen: { pictures: block }
+                => t.yaml:5:30 | policies.chain[0].on_unseen.pictures | is no kind of content and no endpoint | `image`, `audio`, `file`, `tokens`, `signed_reasoning`, `encrypted`, `logprobs`, | `compact`, | `default`
             policies: { directory: /tmp, chain: [{ use: a, on_unseen: { audio: pass } }] }
                 => policies.chain[0].on_unseen.audio | `block` nor `skip`
             policies: { directory: /tmp, chain: [{ use: a, on_unseen: {} }] }
                 => policies.chain[0].on_unseen | names nothing
             policies: { directory: /tmp, chain: [{ use: a, on_unseen: [image] }] }
-                => policies.chain[0].on_unseen | `{ KIND: block, … }`
+                => policies.chain[0].on_unseen | `{ NAME: block, … }`
             policies: { directory: /tmp, chain: [{ use: a, grants: [root] }] }
                 => policies.chain[0].grants[0] | `root` is no grant
             policies: { directory: /tmp, chain: [{ use: a, grants: [fetch] }] }

@@ -134,8 +134,8 @@ impl Flow {
             Cut::Refusal(Refusal::new(Code::UpstreamUnreadable, message).caused_by(malformed))
         })?;
         let chain = &self.guard.generation.chain;
-        if let (Some(reason), Some(policy)) =
-            (rewriter.decoder.unreadable(), chain.blocks_unseen_reply())
+        if let Some(reason) = rewriter.decoder.unreadable()
+            && let Some(policy) = chain.blocks_unseen_reply(reason)
         {
             return Err(Cut::Refusal(unreadable_reply(&policy.name, reason)));
         }
