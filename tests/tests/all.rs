@@ -71,6 +71,7 @@ mod all {
     mod policy_limits;
     mod programs;
     mod pull;
+    mod reference;
     mod relayed_streams;
     mod reload;
     mod reply_framing;
