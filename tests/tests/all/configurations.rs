@@ -107,7 +107,11 @@ fn shown() -> Vec<Shown> {
         }
     }
     for path in all_files(".yaml") {
-        let inside = ["examples", "deploy/kustomize/examples"];
+        let inside = [
+            "examples",
+            "deploy/kustomize/examples",
+            "deploy/compose/outrigger.yaml",
+        ];
         let ours = inside
             .iter()
             .any(|folder| path.starts_with(root().join(folder)));

@@ -4,13 +4,14 @@
 //! have. It holds no script, loads nothing but [`STYLE`] and nothing of another site, and every
 //! text in it is escaped.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Facts, Reply, respond};
+use crate::telemetry::log::timestamp;
 
 /// The other addresses, and what each gives.
 pub(super) const ADDRESSES: [(&str, &str); 7] = [
@@ -87,7 +88,7 @@ fn section(out: &mut String, title: &str, value: &impl Serialize) {
             out.push_str("<table>\n");
             for (name, value) in &members {
                 let _ = write!(out, "<tr><th>{}<td>", Escaped(name));
-                cell(out, value);
+                member(out, name, value);
                 out.push('\n');
             }
             out.push_str("</table>\n");
@@ -113,6 +114,8 @@ fn table(out: &mut String, rows: &[Value]) {
             columns.push(name);
         }
     }
+    // Its name first.
+    columns.sort_by_key(|name| !matches!(*name, "name" | "target"));
     out.push_str("<table>\n<tr>");
     for name in &columns {
         let _ = write!(out, "<th>{}", Escaped(name));
@@ -123,12 +126,29 @@ fn table(out: &mut String, rows: &[Value]) {
         for name in &columns {
             out.push_str("<td>");
             if let Some(value) = row.get(name) {
-                cell(out, value);
+                member(out, name, value);
             }
         }
         out.push('\n');
     }
     out.push_str("</table>\n");
+}
+
+/// Writes the value of a member: a point in time as the log spells it.
+fn member(out: &mut String, name: &str, value: &Value) {
+    /// Milliseconds that are no duration: all since 2001.
+    const POINT: u64 = 1_000_000_000_000;
+    match value
+        .as_u64()
+        .filter(|ms| name.ends_with("_ms") && *ms > POINT)
+    {
+        Some(ms) => {
+            let mut text = Vec::new();
+            timestamp(&mut text, Duration::from_millis(ms));
+            out.push_str(&String::from_utf8_lossy(&text));
+        }
+        None => cell(out, value),
+    }
 }
 
 /// Writes a value in words: lists with commas, members of objects with their names.

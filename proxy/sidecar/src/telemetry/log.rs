@@ -21,7 +21,8 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
 use crate::config::{Log, LogFormat, LogLevel};
-use spell::{digits, dollars, milliseconds, string, timestamp};
+pub(crate) use spell::timestamp;
+use spell::{digits, dollars, milliseconds, string};
 
 mod spell;
 

@@ -80,7 +80,7 @@ pub(super) fn dollars(out: &mut Vec<u8>, money: NanoDollars) {
 const SECOND: usize = 20;
 
 /// Writes `2026-11-21T22:59:07.123456Z` of a time since 1970.
-pub(super) fn timestamp(out: &mut Vec<u8>, since: Duration) {
+pub(crate) fn timestamp(out: &mut Vec<u8>, since: Duration) {
     thread_local! {
         /// The last second, and how it is spelt.
         static LAST: Cell<(u64, [u8; SECOND])> = const { Cell::new((u64::MAX, [0; SECOND])) };
