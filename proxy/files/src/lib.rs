@@ -226,7 +226,11 @@ fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// The JSON Schema of the file, for editors.
 pub fn schema() -> String {
-    let mut schema = serde_json::to_value(schemars::schema_for!(File)).unwrap_or_default();
+    schema_of::<File>()
+}
+
+fn schema_of<T: JsonSchema>() -> String {
+    let mut schema = serde_json::to_value(schemars::schema_for!(T)).unwrap_or_default();
     without_null(&mut schema);
     serde_json::to_string_pretty(&schema).unwrap_or_default()
 }

@@ -164,7 +164,6 @@ pub struct Loader {
     compiler: Compiler,
     load_time: Duration,
     gives_way: AtomicBool,
-    apart: fn() -> Host,
 }
 
 impl Loader {
@@ -195,7 +194,6 @@ impl Loader {
             compiler,
             load_time: Duration::from_secs(5),
             gives_way: AtomicBool::new(false),
-            apart: Host::none,
         })
     }
 
@@ -234,12 +232,6 @@ impl Loader {
         Self { load_time, ..self }
     }
 
-    /// Sets what a policy is lent where it is loaded [apart](Loader::load_apart). Default: nothing.
-    #[must_use]
-    pub fn lending_apart(self, apart: fn() -> Host) -> Self {
-        Self { apart, ..self }
-    }
-
     /// Loads a policy. Blocks for as long as compiling takes: not for a worker's thread.
     ///
     /// # Errors
@@ -248,13 +240,13 @@ impl Loader {
         self.load_with(source, self.host.clone())
     }
 
-    /// Loads a policy that is lent nothing which others see, for its cases: a rehearsal takes from
-    /// no limit, writes no value, calls no host.
+    /// Loads a policy that is lent `host` instead of what serves: for its cases, which take from no
+    /// limit, count in no metric and write to no log but those of that host.
     ///
     /// # Errors
     /// As [`Loader::load`].
-    pub fn load_apart(&self, source: Source) -> Result<Arc<Policy>, LoadError> {
-        self.load_with(source, (self.apart)())
+    pub fn load_apart(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
+        self.load_with(source, host)
     }
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {

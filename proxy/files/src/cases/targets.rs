@@ -1,12 +1,11 @@
-//! Targets and failures of a case.
+//! Targets of a case.
 
-use policy::{AttemptMade, Candidate, CandidatePrice, Failure};
+use policy::{Candidate, CandidatePrice};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ExpectRefusal;
-
 /// A target that the request may go to. What is left out is not known.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CaseTarget {
     /// `upstream/model`.
@@ -45,7 +44,7 @@ pub struct CaseTarget {
 }
 
 /// Dollars for a million tokens.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CasePrice {
     /// Of the input.
@@ -54,69 +53,12 @@ pub struct CasePrice {
     pub output: f64,
 }
 
-/// A failure after the request was forwarded, and what the policy makes of it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseFailure {
-    /// Status that the app would get.
-    pub status: u16,
-    /// Class of the last attempt's failure.
-    pub class: String,
-    /// Code. Default `upstream_status`.
-    #[serde(default = "upstream_status")]
-    pub code: String,
-    /// Milliseconds that the last upstream gave, where `attempts` says nothing.
-    pub retry_after_ms: Option<u32>,
-    /// What was tried. Default: the first target, to this end.
-    pub attempts: Option<Vec<CaseAttempt>>,
-    /// The policy's decision. Default: the failure passes.
-    #[serde(default)]
-    pub expect: ExpectRescue,
-}
-
-/// An attempt that was made.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseAttempt {
-    /// `upstream/model`.
-    pub target: String,
-    /// Class of its failure.
-    pub class: String,
-    /// Status that came. Default 0: none.
-    #[serde(default)]
-    pub status: u16,
-    /// Milliseconds that it took.
-    #[serde(default)]
-    pub total_ms: u32,
-    /// Milliseconds to wait, as the upstream gave them.
-    pub retry_after_ms: Option<u32>,
-}
-
-/// A policy's decision about a failure.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ExpectRescue {
-    /// Lets it pass.
-    #[default]
-    Forward,
-    /// Refuses.
-    Refuse(ExpectRefusal),
-    /// Answers with this text.
-    Reply(String),
-    /// Has these targets tried.
-    TryNow(Vec<String>),
-}
-
 fn openai() -> String {
     "openai".to_owned()
 }
 
 fn closed() -> String {
     "closed".to_owned()
-}
-
-fn upstream_status() -> String {
-    "upstream_status".to_owned()
 }
 
 impl CaseTarget {
@@ -167,35 +109,6 @@ impl CasePrice {
         CandidatePrice {
             input_microusd: exact(self.input),
             output_microusd: exact(self.output),
-        }
-    }
-}
-
-impl CaseFailure {
-    /// Returns it as a policy sees it; `first` is what was tried where the case does not say so.
-    pub fn failure(&self, first: &str) -> Failure {
-        let only = || AttemptMade {
-            target: first.to_owned(),
-            class: self.class.clone(),
-            status: self.status,
-            total_ms: 0,
-            retry_after_ms: self.retry_after_ms,
-        };
-        let made = |attempt: &CaseAttempt| AttemptMade {
-            target: attempt.target.clone(),
-            class: attempt.class.clone(),
-            status: attempt.status,
-            total_ms: attempt.total_ms,
-            retry_after_ms: attempt.retry_after_ms,
-        };
-        Failure {
-            status: self.status,
-            code: self.code.clone(),
-            class: self.class.clone(),
-            attempts: match &self.attempts {
-                Some(attempts) => attempts.iter().map(made).collect(),
-                None => vec![only()],
-            },
         }
     }
 }

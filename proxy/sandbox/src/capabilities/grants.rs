@@ -48,6 +48,13 @@ impl Grants {
         }
     }
 
+    /// Puts these hosts in the place of those that a capability is granted for, where it is granted.
+    pub fn set_hosts(&mut self, capability: &Capability, hosts: Vec<String>) {
+        if let Some(granted) = self.0.get_mut(capability.name) {
+            *granted = hosts;
+        }
+    }
+
     /// Reports whether a policy may have it.
     pub fn has(&self, capability: &Capability) -> bool {
         capability.access == Access::Free || self.0.contains_key(capability.name)

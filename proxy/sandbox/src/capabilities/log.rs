@@ -5,7 +5,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{super::bindings::interfaces::log as wit, Access, Capability, State};
+use super::{super::bindings::interfaces::log as wit, Access, Capability, Nothing, State};
+
+pub use wit::Level;
 
 /// The capability `log`.
 pub static LOG: Capability = Capability {
@@ -15,6 +17,32 @@ pub static LOG: Capability = Capability {
     waits: false,
     linked: linked!(log since V0_2),
 };
+
+/// A log that policies' lines go to.
+pub trait Log: Send + Sync {
+    /// Takes a line of the policy of this name in the chain, 1 KiB at most. `dropped` lines before
+    /// it were too many for one second.
+    fn write(&self, policy: &str, level: Level, dropped: u64, text: &str);
+}
+
+/// The log of this process, which the operator reads.
+pub struct OperatorLog;
+
+impl Log for OperatorLog {
+    fn write(&self, policy: &str, level: Level, dropped: u64, text: &str) {
+        match level {
+            Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
+            Level::Info => tracing::info!(policy, dropped, text, "policy"),
+            Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
+            // `error!` means that a person must act; a policy does not decide that.
+            Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
+        }
+    }
+}
+
+impl Log for Nothing {
+    fn write(&self, _: &str, _: Level, _: u64, _: &str) {}
+}
 
 /// Lines of one policy per second; further ones are counted, and the next line gives their number.
 const LINES: u32 = 20;
@@ -27,15 +55,8 @@ impl wit::Host for State {
         let Some(dropped) = self.shared.lines.pass(Instant::now()) else {
             return Ok(());
         };
-        let policy = self.shared.name.as_str();
-        let text = cut(&message);
-        match level {
-            wit::Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
-            wit::Level::Info => tracing::info!(policy, dropped, text, "policy"),
-            wit::Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
-            // `error!` means that a person must act; a policy does not decide that.
-            wit::Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
-        }
+        let shared = &self.shared;
+        (shared.host.log).write(&shared.name, level, dropped, cut(&message));
         Ok(())
     }
 }

@@ -44,14 +44,14 @@ macro_rules! linked {
 }
 
 mod body;
-mod clock;
+pub mod clock;
 mod credentials;
 pub(super) mod exchange;
 pub mod fetch;
 mod grants;
 mod headers;
 pub mod limits;
-pub(super) mod log;
+pub mod log;
 pub mod metrics;
 pub(super) mod random;
 pub mod replies;
@@ -79,7 +79,7 @@ macro_rules! capabilities {
 
         impl Host {
             /// Makes a host that lends nothing: stores are unavailable, calls are denied, metrics
-            /// are dropped.
+            /// and lines of the log are dropped. The clock is the system's.
             pub fn none() -> Self {
                 Self { $($($module: Arc::new(Nothing) as Arc<dyn $module::$port>,)?)* }
             }
@@ -90,9 +90,9 @@ macro_rules! capabilities {
 capabilities! {
     exchange::TYPES;
     exchange::EXCHANGE;
-    log::LOG;
+    log::LOG => Log;
     metrics::METRICS => Metrics;
-    clock::CLOCK;
+    clock::CLOCK => Clock;
     random::RANDOM;
     limits::LIMITS => Limits;
     values::VALUES => Values;

@@ -14,7 +14,6 @@ use sandbox::{Compiler, Host, Loader, Options};
 use crate::{
     ca::CaError,
     config::{Config, Problems},
-    reload::rehearsal,
     telemetry::log,
     tool,
 };
@@ -144,7 +143,6 @@ fn loader(config: &Config, cache: Option<PathBuf>, host: Host) -> Result<Loader,
     };
     Loader::new(options, cache, Compiler::Child(tool::path()), host)
         .map(|loader| loader.functions_from(tool::functions()))
-        .map(|loader| loader.lending_apart(rehearsal::host))
         .map_err(|why| Stop::Machine(why.to_string()))
 }
 

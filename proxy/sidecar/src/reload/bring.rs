@@ -36,8 +36,10 @@ pub(super) fn bring(
     let path = found.cases_path();
     if let Some(text) = found.read_cases().map_err(|error| at(&path, &error))? {
         let cases = Cases::parse(&text).map_err(|error| at(&path, &error))?;
-        let load = |config: &serde_json::Value| -> Result<Arc<dyn Program>, String> {
-            let loaded = loader.load_apart(source(&config.to_string()));
+        let load = |config: &serde_json::Value, host| -> Result<Arc<dyn Program>, String> {
+            let mut source = source(&config.to_string());
+            source.grants = cases.answering(source.grants);
+            let loaded = loader.load_apart(source, host);
             Ok(loaded.map_err(|error| error.to_string())?)
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,12 +48,9 @@ pub(super) fn bring(
             .map_err(|error| format!("no runtime to rehearse in: {error}"))?;
         let misses = runtime.block_on(rehearse(&cases, &wanted.limits, load))?;
         if let Some(miss) = misses.first() {
-            return Err(format!(
-                "{} of its cases fail, first `{}`: {}",
-                misses.len(),
-                miss.case,
-                miss.what
-            ));
+            let (number, case, what) = (misses.len(), &miss.case, &miss.what);
+            let why = format!("{number} of its cases fail, first `{case}`: {what}");
+            return Err(at(&path, &why));
         }
     }
     let program: Arc<dyn Program> = loader

@@ -145,6 +145,14 @@ impl Stores {
         Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
     }
 
+    /// Makes stores in memory that go by this clock: milliseconds since 1970.
+    pub fn in_memory_at(now: Arc<AtomicU64>) -> Self {
+        Self(Arc::new(memory(
+            &config::State::default(),
+            Clock::Manual(now),
+        )))
+    }
+
     /// Returns the replies that exchanges in progress share in this process.
     pub fn flights(&self) -> &Flights {
         &self.0.flights
@@ -203,7 +211,10 @@ impl Stores {
 fn memory(state: &config::State, clock: Clock) -> Inner {
     Inner {
         buckets: Buckets::new(state.memory.buckets),
-        values: Arc::new(values::memory::Memory::new(state.memory.values)),
+        values: Arc::new(values::memory::Memory::new(
+            state.memory.values,
+            clock.clone(),
+        )),
         replies: Replies::in_memory(state.memory.replies, clock.clone()),
         flights: Flights::default(),
         targets: Targets::default(),

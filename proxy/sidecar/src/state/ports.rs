@@ -17,6 +17,7 @@ use sandbox::{
         Work,
         limits::{Limits, Taken},
         replies::{Flight, Replies},
+        values::Values,
     },
 };
 
@@ -26,11 +27,16 @@ impl Stores {
         Host {
             limits: Arc::new(self.clone()),
             replies: Arc::new(self.clone()),
-            values: match &self.0.shared {
-                Some(shared) => Arc::clone(&shared.values) as Arc<_>,
-                None => Arc::clone(&self.0.values) as Arc<_>,
-            },
+            values: self.values(),
             ..host
+        }
+    }
+
+    /// Returns the store of values.
+    pub fn values(&self) -> Arc<dyn Values> {
+        match &self.0.shared {
+            Some(shared) => Arc::clone(&shared.values) as Arc<_>,
+            None => Arc::clone(&self.0.values) as Arc<_>,
         }
     }
 

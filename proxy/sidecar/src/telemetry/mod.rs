@@ -12,6 +12,7 @@ use policy::Tags;
 use crate::cost::{NanoDollars, Units};
 
 mod account;
+pub(crate) mod apart;
 mod exchange;
 mod handles;
 mod histograms;

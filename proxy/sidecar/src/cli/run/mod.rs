@@ -39,7 +39,7 @@ use crate::{
     },
     upstream::{self, Pool, side},
 };
-use sandbox::{Host, Instances};
+use sandbox::{Host, Instances, capabilities::log::OperatorLog};
 
 mod certify;
 mod greeting;
@@ -104,6 +104,7 @@ fn start(
     })?;
     let stores = Stores::new(&config.state, Clock::Wall)?;
     let host = stores.lent(Host {
+        log: Arc::new(OperatorLog),
         metrics: Arc::new(PolicyMeters),
         fetch: Arc::new(side::Client::new()),
         ..Host::none()

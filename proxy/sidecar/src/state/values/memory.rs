@@ -25,7 +25,7 @@ use sandbox::capabilities::{
 use tokio::time::Instant;
 
 use super::{KEY, VALUE};
-use crate::state::joined;
+use crate::state::{Clock, joined};
 
 /// Bytes that an entry costs beyond its key and value: its slot in the map and two allocations,
 /// rounded up.
@@ -41,6 +41,9 @@ pub(in crate::state) struct Memory {
     used: AtomicUsize,
     total: usize,
     swept: Mutex<Option<Instant>>,
+    clock: Clock,
+    /// The instant that a clock which its owner sets calls zero.
+    zero: Instant,
 }
 
 #[derive(Default)]
@@ -73,13 +76,22 @@ fn expiry(now: Instant, ttl: Duration) -> Option<Instant> {
 
 impl Memory {
     /// Makes an empty store that holds `total` bytes.
-    pub(in crate::state) fn new(total: usize) -> Self {
+    pub(in crate::state) fn new(total: usize, clock: Clock) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             used: AtomicUsize::new(0),
             total,
             swept: Mutex::new(None),
+            clock,
+            zero: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        match self.clock.manual() {
+            None => Instant::now(),
+            Some(milliseconds) => self.zero + Duration::from_millis(milliseconds),
         }
     }
 
@@ -102,7 +114,7 @@ impl Memory {
         key: &str,
         decide: impl FnOnce(Instant, Option<&Entry>) -> Result<(Option<Written>, T), Error>,
     ) -> Result<T, Error> {
-        let now = Instant::now();
+        let now = self.now();
         let key = full_key(space, key)?;
         if self.used() + VALUE + KEY + OVERHEAD > self.total {
             self.sweep_all(now); // before the shard is locked: a sweep locks them all
@@ -186,7 +198,7 @@ impl Memory {
 /// Memory answers at once.
 impl Values for Memory {
     fn get<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, Option<Bytes>> {
-        let now = Instant::now();
+        let now = self.now();
         Work::now(full_key(space, key).map(|key| {
             let shard = self.shard(&key)?;
             let entry = shard.entries.get(&*key).filter(|entry| entry.alive(now));
@@ -283,7 +295,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_value_is_there_until_its_time_and_not_at_it() {
-        let store = Memory::new(TOTAL);
+        let store = Memory::new(TOTAL, Clock::Wall);
         let second = Duration::from_secs(1);
         store.set("p", "k", text("v"), 10 * second).await.unwrap();
 
@@ -298,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn keys_and_values_over_their_bounds_leave_nothing() {
-        let store = Memory::new(TOTAL);
+        let store = Memory::new(TOTAL, Clock::Wall);
         let (long, large) = ("k".repeat(KEY + 1), Bytes::from(vec![0; VALUE + 1]));
         for refused in [
             store.set("p", &long, text("v"), NONE),
@@ -311,7 +323,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_store_says_so_until_something_expires_or_is_deleted() {
-        let store = Memory::new(100 * (OVERHEAD + 1000));
+        let store = Memory::new(100 * (OVERHEAD + 1000), Clock::Wall);
         let value = || Bytes::from(vec![7; 950]);
         let mut count = 0;
         while store
@@ -342,7 +354,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn expired_values_are_freed_by_later_writes() {
-        let store = Memory::new(TOTAL);
+        let store = Memory::new(TOTAL, Clock::Wall);
         for n in 0..50_000 {
             store
                 .set("p", &format!("{n}"), text("v"), Duration::from_secs(1))
@@ -357,7 +369,7 @@ mod tests {
 
     #[test]
     fn additions_from_many_threads_are_all_counted() {
-        let store = Memory::new(TOTAL);
+        let store = Memory::new(TOTAL, Clock::Wall);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

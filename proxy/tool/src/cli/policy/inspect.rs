@@ -1,73 +1,27 @@
-//! `outrigger policy test` and `outrigger policy inspect`: a policy in the real sandbox, without a
-//! network.
+//! `outrigger policy inspect`: what a policy is, by the real sandbox.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path};
 
-use sandbox::{Compiler, Grants, Loader, Options, Policy, Source};
-
-use outrigger::{
-    config::cases::Cases,
-    reload::rehearsal::{self, rehearse},
-};
 use policy::{PolicyLimits, Program};
+use sandbox::{Compiler, Grants, Host, Loader, Options, Source};
 
-/// Runs a policy's cases in the real host.
-pub(super) fn run_cases(module: &Path, file: &Path) -> Result<String, String> {
-    let cases = Cases::read(file)?;
-    let bytes = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
-    let grants = cases.grants()?;
-    let limits = PolicyLimits {
-        wall: Duration::from_secs(5),
-        ..PolicyLimits::default()
-    };
-    let loader = loader()?;
-    let load = |config: &serde_json::Value| -> Result<Arc<dyn Program>, String> {
-        Ok(load(
-            &loader,
-            module,
-            bytes.clone(),
-            config,
-            grants.clone(),
-            limits.clone(),
-        )?)
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(|error| error.to_string())?;
-    let misses = runtime.block_on(rehearse(&cases, &limits, load))?;
-    if misses.is_empty() {
-        return Ok(format!("{} cases pass", cases.cases.len()));
-    }
-    let lines: Vec<String> = misses
-        .iter()
-        .map(|miss| format!("\n  {}: {}", miss.case, miss.what))
-        .collect();
-    Err(format!(
-        "{} of {} cases fail{}",
-        misses.len(),
-        cases.cases.len(),
-        lines.concat()
-    ))
-}
-
-fn loader() -> Result<Loader, String> {
+/// Makes a loader that compiles in this process, and lends nothing.
+pub(super) fn loader() -> Result<Loader, String> {
     let options = Options {
         slots: 64,
         ..Options::default()
     };
-    Loader::new(options, None, Compiler::InProcess, rehearsal::host())
-        .map_err(|error| error.to_string())
+    Loader::new(options, None, Compiler::InProcess, Host::none()).map_err(|error| error.to_string())
 }
 
-fn load(
-    loader: &Loader,
+/// Names a policy's file and configuration as the sandbox loads them.
+pub(super) fn source(
     module: &Path,
     bytes: Vec<u8>,
     config: &serde_json::Value,
     grants: Grants,
     limits: PolicyLimits,
-) -> Result<Arc<Policy>, String> {
+) -> Source {
     let name = module
         .file_stem()
         .map_or_else(Default::default, |name| name.to_string_lossy().into_owned());
@@ -77,15 +31,13 @@ fn load(
     } else {
         config.to_string()
     };
-    loader
-        .load(Source {
-            name,
-            bytes,
-            config,
-            grants,
-            limits,
-        })
-        .map_err(|error| format!("{}: {error}", module.display()))
+    Source {
+        name,
+        bytes,
+        config,
+        grants,
+        limits,
+    }
 }
 
 /// Prints what a policy says of itself, and what it needs.
@@ -98,8 +50,9 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
     };
     let all = Grants::every_interface();
     let size = bytes.len();
-    let policy = load(&loader()?, module, bytes, &config, all, PolicyLimits::default()).map_err(|error| {
-        format!("{error}\n  (a policy that can't do without its configuration is given one: --policy-config '{{…}}')")
+    let source = source(module, bytes, &config, all, PolicyLimits::default());
+    let policy = loader()?.load(source).map_err(|error| {
+        format!("{}: {error}\n  (a policy that can't do without its configuration is given one: --policy-config '{{…}}')", module.display())
     })?;
     let manifest = policy.manifest();
     let hooks = [

@@ -11,6 +11,7 @@ mod inspect;
 mod new;
 mod precompile;
 mod sign;
+mod test;
 
 pub(super) use sign::keys;
 
@@ -33,12 +34,7 @@ pub(super) enum Task {
         path: PathBuf,
     },
     /// Runs a file of cases against a policy, in the real sandbox.
-    Test {
-        /// The policy.
-        wasm: PathBuf,
-        /// The cases.
-        cases: PathBuf,
-    },
+    Test(test::Test),
     /// Prints a policy's manifest, capabilities, hooks and size.
     Inspect {
         /// The policy.
@@ -70,7 +66,7 @@ pub(super) fn run(task: &Task) -> Result<(), Stop> {
     let answer = match task {
         Task::New { name, sdk } => new::write_crate(name, sdk.as_deref()),
         Task::Build { path } => build::build_crate(path),
-        Task::Test { wasm, cases } => inspect::run_cases(wasm, cases),
+        Task::Test(arguments) => return say(&(test::test(arguments)? + "\n")),
         Task::Inspect {
             wasm,
             policy_config,
