@@ -2,8 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use super::WORLD;
+use super::{WORLD, canned::Fetches};
 use crate::Outcome;
+pub(crate) use head::ReplyHead;
 pub use limits::{buckets, reservations, used};
 pub use replies::kept;
 pub(crate) use request::Request;
@@ -12,30 +13,6 @@ mod fingerprint;
 pub(crate) mod limits;
 pub(crate) mod replies;
 mod request;
-
-/// The head of a whole, good reply.
-#[derive(Debug, Clone)]
-pub(crate) struct ReplyHead {
-    pub(super) streaming: bool,
-    pub(super) dialect: crate::Dialect,
-}
-
-impl ReplyHead {
-    #[expect(clippy::unused_self, reason = "the contract's signature")]
-    pub(crate) fn status(&self) -> u16 {
-        200
-    }
-    #[expect(clippy::unused_self, reason = "the contract's signature")]
-    pub(crate) fn header(&self, _name: &str) -> Vec<String> {
-        Vec::new()
-    }
-    pub(crate) fn streaming(&self) -> bool {
-        self.streaming
-    }
-    pub(crate) fn dialect(&self) -> crate::Dialect {
-        self.dialect
-    }
-}
 
 type Fetch = Rc<dyn Fn(&fetch::Call) -> Result<fetch::Answer, fetch::Error>>;
 
@@ -64,6 +41,7 @@ pub(crate) struct World {
     current: Option<Current>,
     values: BTreeMap<String, (Vec<u8>, Option<Duration>)>,
     fetch: Option<Fetch>,
+    fetches: Fetches,
 }
 
 impl World {
@@ -126,6 +104,11 @@ pub fn set_clock(now: Duration) {
     with(|world| world.now = now);
 }
 
+/// Lets time pass on both clocks.
+pub fn advance(period: Duration) {
+    with(|world| world.now += period);
+}
+
 /// The policies' log lines.
 #[must_use]
 pub fn log_lines() -> Vec<(crate::log::Level, String)> {
@@ -168,6 +151,11 @@ pub fn on_fetch(
     answer: impl Fn(&crate::fetch::Call) -> Result<crate::fetch::Answer, crate::fetch::Error> + 'static,
 ) {
     with(|world| world.fetch = Some(Rc::new(answer)));
+}
+
+/// Looks at the canned answers and the calls that were made.
+pub(super) fn fetches<T>(look: impl FnOnce(&mut Fetches) -> T) -> T {
+    with(|world| look(&mut world.fetches))
 }
 
 pub(crate) mod log {
@@ -296,10 +284,14 @@ pub(crate) mod fetch {
     pub(crate) use crate::abi::outrigger::policy::fetch::{Answer, Call, Error};
 
     pub(crate) fn send(call: &Call) -> Result<Answer, Error> {
+        if let Some((took, answer)) = super::fetches(|fetches| fetches.take(call)) {
+            super::advance(took);
+            return answer;
+        }
         match super::with(|world| world.fetch.clone()) {
             Some(answer) => answer(call),
             None => Err(Error::Denied(
-                "no answer was set with `bench::on_fetch`".into(),
+                "no answer was set with `bench::canned` or `bench::on_fetch`".into(),
             )),
         }
     }

@@ -27,8 +27,13 @@
 //! table in [`assert_config_errors!`](crate::assert_config_errors).
 //!
 //! The stores of a test are its own: `limits` keeps real buckets on the test's clock
-//! ([`set_clock`]) and settles an exchange's reservations at its [`Exchange::end`]; `replies` knows
-//! which keys are kept and which are under way.
+//! ([`set_clock`], [`advance`]) and settles an exchange's reservations at its [`Exchange::end`];
+//! `replies` knows which keys are kept and which are under way. Calls get [`canned`] answers.
+//!
+//! The words are those of a file of cases, which `outrigger policy test` runs in the real host: what
+//! a case has as `advance`, `fetch`, `tags`, `reply_head`, `outcome` or `expect_log` is
+//! [`advance`], [`canned`], [`Request::with_tag`], [`Request::with_reply_head`], [`outcome_with`]
+//! and [`log_lines`] here. `CASES.md` beside this crate has them all.
 //!
 //! It is no second proxy: it reads three JSON dialects in plain words and knows no stream formats,
 //! no grants, and of the other dialects only the names. `outrigger policy test` runs the built
@@ -43,6 +48,7 @@ use crate::{
     guest,
 };
 
+mod canned;
 mod config;
 mod cuts;
 mod failures;
@@ -50,11 +56,12 @@ pub(crate) mod host;
 mod passages;
 mod requests;
 
+pub use canned::{Canned, canned, fetched};
 pub use config::{assert_config_error, merged};
 pub use failures::{attempt, failure, target};
 pub use host::{
-    buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations, set_clock,
-    set_price, stores_fail, used,
+    advance, buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations,
+    set_clock, set_price, stores_fail, used,
 };
 #[doc(hidden)]
 pub use serde_json::json;
@@ -226,10 +233,7 @@ impl<P: Policy> Exchange<P> {
     pub fn reply(&mut self, mut deltas: Vec<Delta>) -> Result<Vec<String>, Refusal> {
         host::enter(self.number, &self.request.host, false);
         if self.policy.hooks().contains(Hooks::REPLY) {
-            let head = ReplyHead::from_host(host::ReplyHead {
-                streaming: self.request.streaming(),
-                dialect: self.request.dialect(),
-            });
+            let head = ReplyHead::from_host(self.request.host.reply_head());
             self.policy.on_reply(&head, &mut deltas)?;
         }
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())

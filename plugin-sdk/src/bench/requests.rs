@@ -109,6 +109,13 @@ impl Request {
         self
     }
 
+    /// Sets the head of the reply that it gets. Default: status 200, no headers.
+    #[must_use]
+    pub fn with_reply_head(self, status: u16, headers: &[(&str, &str)]) -> Self {
+        self.host.answer_with(status, headers);
+        self
+    }
+
     /// Sets the time that the exchange may take. Default: it has no end.
     #[must_use]
     pub fn with_deadline(mut self, time: Duration) -> Self {

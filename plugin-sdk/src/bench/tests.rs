@@ -7,7 +7,9 @@ mod targets;
 
 use serde_json::{Value, json};
 
-use super::{Bench, counter, log_lines, observations, on_fetch, set_clock};
+use super::{
+    Bench, Canned, advance, canned, counter, fetched, log_lines, observations, on_fetch, set_clock,
+};
 use crate::{
     Decision, Delta, Dialect, Header, HoldBack, Hooks, Place, Places, Policy, Refusal, ReplyHead,
     Request, beginning_of, clock, fetch, log, metrics, random, values,
@@ -299,4 +301,65 @@ fn a_call_is_denied_until_the_test_answers_it() {
         })
     });
     assert_eq!(fetch::send(&call).unwrap().body, b"http://judge/");
+}
+
+#[test]
+fn the_first_canned_answer_that_fits_answers_and_takes_its_time() {
+    canned([
+        Canned::url("http://judge/*")
+            .method("POST")
+            .contains("bomb")
+            .json(json!({ "flagged": true })),
+        Canned::url("http://judge/")
+            .fail(fetch::Error::TooLarge)
+            .times(1),
+        Canned::url("http://judge/*").delay(Duration::from_millis(300)),
+    ]);
+    let asked = |text: &str| {
+        fetch::send(
+            &fetch::Call::post_json("http://judge/", text).timeout(Duration::from_millis(300)),
+        )
+    };
+    assert_eq!(asked("a bomb").unwrap().body, br#"{"flagged":true}"#);
+    assert_eq!(asked("hi"), Err(fetch::Error::TooLarge));
+    assert_eq!(
+        (clock::now(), asked("hi").unwrap().status),
+        (Duration::ZERO, 200)
+    );
+    assert_eq!(clock::now(), Duration::from_millis(300));
+    let hasty = fetch::Call::get("http://judge/").timeout(Duration::from_millis(200));
+    assert_eq!(fetch::send(&hasty), Err(fetch::Error::Timeout));
+    assert_eq!(clock::now(), Duration::from_millis(500));
+    let other = fetch::Call::get("http://other/");
+    assert!(matches!(fetch::send(&other), Err(fetch::Error::Denied(_))));
+    assert_eq!(fetched().len(), 5);
+    assert_eq!(fetched()[4], other);
+    advance(Duration::from_secs(1));
+    assert_eq!(clock::monotonic(), Duration::from_millis(1500));
+}
+
+/// Refuses a reply by its head.
+#[derive(serde::Deserialize)]
+struct ByHead {}
+
+impl Policy for ByHead {
+    const HOOKS: Hooks = Hooks::REPLY;
+    const REWRITES: Places = Places::ASSISTANT;
+
+    fn on_reply(&mut self, head: &ReplyHead, _: &mut [Delta]) -> Result<(), Refusal> {
+        match (head.status(), head.header("x-served-by").as_slice()) {
+            (200, []) => Ok(()),
+            (status, by) => Err(Refusal::new(status, by.concat())),
+        }
+    }
+}
+
+#[test]
+fn a_reply_has_the_head_that_its_request_says() {
+    let bench = Bench::<ByHead>::new(json!({})).unwrap();
+    let request = Request::chat("m");
+    assert!(bench.reply(&request, Place::Assistant, "hi").is_ok());
+    let request = request.with_reply_head(206, &[("X-Served-By", "a")]);
+    let refusal = bench.reply(&request, Place::Assistant, "hi").unwrap_err();
+    assert_eq!((refusal.status, &*refusal.message), (206, "a"));
 }

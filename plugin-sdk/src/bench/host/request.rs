@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 
 use super::super::passages::{self, Spot};
 use crate::{Dialect, Header, Passage, Place, Places, Unit, json::depth, settings::CREDENTIALS};
+use head::Head;
+pub(crate) use head::ReplyHead;
 use targets::Targets;
 
+mod head;
 mod targets;
 
 /// Headers that are the proxy's own.
@@ -53,6 +56,8 @@ struct State {
     path: Option<String>,
     method: String,
     reply_headers: Vec<Header>,
+    /// The head of the reply that it gets.
+    head: Head,
     targets: Targets,
     /// The body as the test spelt it, and as it is parsed.
     spelt: Option<(String, Value)>,
@@ -117,6 +122,7 @@ impl Request {
             path: None,
             method: "POST".into(),
             reply_headers: Vec::new(),
+            head: Head::default(),
             targets: Targets::default(),
             spelt: None,
         };
