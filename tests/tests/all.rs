@@ -23,6 +23,7 @@ mod all {
     mod bench_driver;
     mod ca_command;
     mod callers;
+    mod cases;
     mod configurations;
     mod conversations;
     mod deploy_image;

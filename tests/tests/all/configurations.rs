@@ -44,7 +44,7 @@ fn files(folder: &Path, suffix: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn all_files(suffix: &str) -> Vec<PathBuf> {
+pub(super) fn all_files(suffix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     files(&root(), suffix, &mut found);
     found.sort();
@@ -52,7 +52,7 @@ fn all_files(suffix: &str) -> Vec<PathBuf> {
 }
 
 /// The YAML blocks of a document, each with its line.
-fn yaml_blocks(text: &str) -> Vec<(usize, String)> {
+pub(super) fn yaml_blocks(text: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (n, line) in text.lines().enumerate() {
