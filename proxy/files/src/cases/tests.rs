@@ -7,9 +7,9 @@ use super::*;
 #[test]
 fn cases_read_as_the_guide_shows_them() {
     let cases = Cases::parse(
-        "config: { models: [gpt-5] }\ncases:\n- name: a\n  request: { model: gpt-5 }\n  expect: forward\n\
-         - name: b\n  request: { model: x }\n  expect: { refuse: { status: 403 } }\n\
-         - name: c\n  request: {}\n  expect: { reply: hello }\n",
+        "config: { models: [gpt-5] }\ncases:\n- name: a\n  request: { model: gpt-5, messages: [] }\n  expect: forward\n\
+         - name: b\n  request: { model: x, messages: [] }\n  expect: { refuse: { status: 403 } }\n\
+         - name: c\n  request: { messages: [] }\n  expect: { reply: hello }\n",
     )
     .unwrap();
     assert_eq!(cases.config, serde_json::json!({ "models": ["gpt-5"] }));
@@ -22,7 +22,7 @@ fn cases_read_as_the_guide_shows_them() {
 #[test]
 fn a_case_says_what_its_targets_are_and_what_becomes_of_failures() {
     let cases = Cases::parse(
-        "cases:\n- name: a\n  request: {}\n  targets: [{ name: a/m, price: { input: 0.25, output: 2 }, breaker: open }, { name: m }]\n\
+        "cases:\n- name: a\n  request: { messages: [] }\n  targets: [{ name: a/m, price: { input: 0.25, output: 2 }, breaker: open }, { name: m }]\n\
          \x20 expect_prefer: [a/m]\n  expect_exclude: []\n  expect_mirror: b/m\n\
          \x20 failures: [{ status: 503, class: overload, expect: { try_now: [b/m] } }, { status: 429, class: rate, retry_after_ms: 5 }]\n",
     )
@@ -52,9 +52,9 @@ fn a_case_says_what_its_targets_are_and_what_becomes_of_failures() {
 fn a_step_that_does_not_say_something_has_it_from_its_case_and_the_file() {
     let cases = Cases::parse(
         "clock: 2026-02-01\nfetch: [{ url: 'http://a/*', delay: 1m }]\ncases:\n\
-         - name: several\n  request: { model: m }\n  headers: { x-team: a }\n  steps:\n\
+         - name: several\n  request: { model: m, messages: [] }\n  headers: { x-team: a }\n  steps:\n\
          \x20 - expect: forward\n  - { advance: 2h, headers: { x-team: b }, fetch: [] }\n\
-         - name: one\n  clock: 2026-02-01T01:00:00Z\n  request: {}\n",
+         - name: one\n  clock: 2026-02-01T01:00:00Z\n  request: { messages: [] }\n",
     )
     .unwrap();
     let [several, one] = &cases.cases[..] else {
@@ -86,8 +86,8 @@ fn a_step_that_does_not_say_something_has_it_from_its_case_and_the_file() {
 fn calls_are_granted_for_the_hosts_that_the_cases_answer_for() {
     let cases = |grants: &str| {
         let text = format!(
-            "grants: {grants}\nfetch: [{{ url: 'http://a:80/*' }}]\ncases:\n- {{ name: a, request: {{}} }}\n\
-             - {{ name: b, request: {{}}, fetch: [{{ url: 'https://b?x' }}, {{ url: 'http://a:80' }}] }}"
+            "grants: {grants}\nfetch: [{{ url: 'http://a:80/*' }}]\ncases:\n- {{ name: a, request: {{ messages: [] }} }}\n\
+             - {{ name: b, request: {{ messages: [] }}, fetch: [{{ url: 'https://b?x' }}, {{ url: 'http://a:80' }}] }}"
         );
         Cases::parse(&text).unwrap().grants()
     };
@@ -120,35 +120,35 @@ fn an_answer_fits_by_url_method_and_text() {
 fn every_error_names_line_and_key() {
     for (text, parts) in [
         (
-            "cases:\n- name: a\n  request: {}\n  expects: forward\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  expects: forward\n",
             &["cases[0]", "expects", "line 4"][..],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n  dialect: openai\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  dialect: openai\n",
             &["cases[0].dialect", "`openai`", "openai.chat", "line 4"],
         ),
         (
-            "grants:\n- limit\ncases:\n- { name: a, request: {} }\n",
+            "grants:\n- limit\ncases:\n- { name: a, request: { messages: [] } }\n",
             &["grants[0]", "`limit` is no capability", "limits", "line 2"],
         ),
         (
-            "clock: soon\ncases:\n- { name: a, request: {} }\n",
+            "clock: soon\ncases:\n- { name: a, request: { messages: [] } }\n",
             &["clock", "`soon` is no time", "line 1"],
         ),
         (
-            "cases:\n- name: a\n  clock: 2026-02-29\n  request: {}\n",
+            "cases:\n- name: a\n  clock: 2026-02-29\n  request: { messages: [] }\n",
             &["cases[0].clock", "no time", "line 3"],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n  steps:\n  - advance: 5\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  steps:\n  - advance: 5\n",
             &["cases[0].steps[0].advance", "line 5"],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n  fetch:\n  - url: a.example/*\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  fetch:\n  - url: a.example/*\n",
             &["cases[0].fetch[0].url", "no URL", "line 5"],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n  expect_metrics:\n    n: many\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  expect_metrics:\n    n: many\n",
             &["cases[0].expect_metrics.n", "a number", "line 5"],
         ),
         (
@@ -161,7 +161,7 @@ fn every_error_names_line_and_key() {
             ],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n- name: b\n\n  request: []\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n- name: b\n\n  request: []\n",
             &[
                 "case `b`",
                 "no openai.chat request",
@@ -170,7 +170,7 @@ fn every_error_names_line_and_key() {
             ],
         ),
         (
-            "cases:\n- name: a\n  request: {}\n  headers:\n    a b: c\n",
+            "cases:\n- name: a\n  request: { messages: [] }\n  headers:\n    a b: c\n",
             &["cases[0].headers", "`a b`", "line 5"],
         ),
         ("\ncases: []\n", &["cases: is empty", "line 2"]),

@@ -15,7 +15,7 @@ use super::*;
 use crate::{config::cases::Step, telemetry::metrics};
 
 fn steps(yaml: &str) -> Vec<Step> {
-    let text = format!("cases:\n- name: a\n  request: {{}}\n  steps:\n{yaml}");
+    let text = format!("cases:\n- name: a\n  request: {{ messages: [] }}\n  steps:\n{yaml}");
     Cases::parse(&text).unwrap().cases.remove(0).steps
 }
 
