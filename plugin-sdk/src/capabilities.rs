@@ -8,6 +8,15 @@ pub mod limits;
 pub mod replies;
 
 /// The operator's log. Never for prompts or replies.
+///
+/// ```
+/// use outrigger_sdk::{bench, log};
+/// log::debug("tried the second list");
+/// log::info("a list was renewed");
+/// log::warn("the judge did not answer in time");
+/// log::error("the list is empty: nobody gets through");
+/// assert_eq!(bench::log_lines().len(), 4);
+/// ```
 pub mod log {
     pub use crate::abi::outrigger::policy::log::Level;
     use crate::host::log;
@@ -31,6 +40,14 @@ pub mod log {
 }
 
 /// Counters, histograms and gauges. The proxy puts the policy's name before theirs.
+///
+/// ```
+/// use outrigger_sdk::{bench, metrics};
+/// metrics::count("checked", 1);
+/// metrics::observe("judge_seconds", 0.25);
+/// assert_eq!(bench::counter("checked"), 1);
+/// assert_eq!(bench::observations("judge_seconds"), [0.25]);
+/// ```
 pub mod metrics {
     use crate::host::metrics;
 
@@ -42,18 +59,70 @@ pub mod metrics {
     pub fn observe(name: &str, value: f64) {
         metrics::observe(name, value);
     }
+    /// Adds to a counter of one set of labels, 8 at most, as [`gauge`] has them. Values come from
+    /// small sets of the policy's own: [`one_of`] sees to that.
+    ///
+    /// ```
+    /// use outrigger_sdk::{bench, metrics};
+    /// let verdict = "blocked";
+    /// let verdict = metrics::one_of(verdict, &["passed", "blocked"]);
+    /// metrics::count_labelled("checked", &[("verdict", verdict)], 1);
+    /// assert_eq!(bench::counter_labelled("checked", &[("verdict", "blocked")]), 1);
+    /// ```
+    pub fn count_labelled(name: &str, labels: &[(&str, &str)], by: u64) {
+        metrics::count_labelled(name, &owned(labels), by);
+    }
+    /// Records a value in a histogram of one set of labels.
+    ///
+    /// ```
+    /// # use outrigger_sdk::metrics;
+    /// metrics::observe_labelled("judge_seconds", &[("judge", "small")], 0.2);
+    /// ```
+    pub fn observe_labelled(name: &str, labels: &[(&str, &str)], value: f64) {
+        metrics::observe_labelled(name, &owned(labels), value);
+    }
     /// Sets a value that may fall, of one set of labels. The proxy keeps 1,000 sets per policy;
     /// further ones go to one of `other`.
+    ///
+    /// ```
+    /// # use outrigger_sdk::{bench, metrics};
+    /// metrics::gauge("left", &[("tenant", "acme")], 0.5);
+    /// assert_eq!(bench::gauge("left", &[("tenant", "acme")]), Some(0.5));
+    /// ```
     pub fn gauge(name: &str, labels: &[(&str, &str)], value: f64) {
-        let labels: Vec<(String, String)> = labels
-            .iter()
-            .map(|&(label, of)| (label.into(), of.into()))
-            .collect();
-        metrics::gauge(name, &labels, value);
+        metrics::gauge(name, &owned(labels), value);
+    }
+    /// Returns `value` where it is one of `known`, and `other` where it is none: for values of
+    /// labels that come from outside.
+    ///
+    /// ```
+    /// # use outrigger_sdk::metrics::one_of;
+    /// assert_eq!(one_of("eu", &["eu", "us"]), "eu");
+    /// assert_eq!(one_of("mars", &["eu", "us"]), "other");
+    /// ```
+    #[must_use]
+    pub fn one_of<'a>(value: &str, known: &[&'a str]) -> &'a str {
+        let found = known.iter().find(|known| **known == value);
+        found.copied().unwrap_or("other")
+    }
+
+    fn owned(labels: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |&(label, of): &(&str, &str)| (label.into(), of.into());
+        labels.iter().map(owned).collect()
     }
 }
 
 /// Time.
+///
+/// ```
+/// use outrigger_sdk::{bench::set_clock, clock};
+/// # use std::time::Duration;
+/// set_clock(Duration::from_secs(1_795_313_187));
+/// assert_eq!(clock::rfc3339(clock::now()), "2026-11-22T02:06:27Z");
+/// let begun = clock::monotonic();
+/// set_clock(Duration::from_secs(1_795_313_190));
+/// assert_eq!(clock::monotonic() - begun, Duration::from_secs(3));
+/// ```
 pub mod clock {
     use std::time::Duration;
 
@@ -77,6 +146,14 @@ pub mod clock {
 }
 
 /// Chance, and a key for stable hashes.
+///
+/// ```
+/// use outrigger_sdk::random;
+/// let one_in_ten = random::number() % 10 == 0;
+/// let id = random::bytes(16);
+/// assert_eq!((id.len(), random::process_key().len()), (16, 32));
+/// # let _ = one_in_ten;
+/// ```
 pub mod random {
     use crate::host::random;
 
@@ -98,6 +175,17 @@ pub mod random {
 }
 
 /// Small values that outlive the exchange, in the policy's own namespace. Needs the grant `values`.
+///
+/// ```
+/// use outrigger_sdk::values;
+/// # use std::time::Duration;
+/// values::set("turns:42", b"1", Some(Duration::from_secs(3600)))?;
+/// assert_eq!(values::increment("turns:42", 2, None)?, 3);
+/// assert!(values::compare_and_set("turns:42", Some(b"3"), b"0", None)?);
+/// assert_eq!(values::get("turns:42")?, Some(b"0".to_vec()));
+/// values::delete("turns:42")?;
+/// # Ok::<(), values::Error>(())
+/// ```
 pub mod values {
     use std::time::Duration;
 
@@ -156,6 +244,21 @@ pub mod values {
 }
 
 /// HTTP to the hosts that the operator granted. Redirects are not followed.
+///
+/// ```
+/// use outrigger_sdk::{bench, fetch::{self, Answer, Call}};
+/// # use std::time::Duration;
+/// bench::on_fetch(|call| {
+///     let (status, headers) = (200, Vec::new());
+///     Ok(Answer { status, headers, body: call.url.clone().into_bytes() })
+/// });
+/// let call = Call::post_json("https://judge.example/v1", r#"{"text":"…"}"#)
+///     .header("x-team", "blue")
+///     .timeout(Duration::from_millis(500));
+/// assert_eq!(fetch::send(&call)?.body, b"https://judge.example/v1");
+/// assert_eq!(fetch::send(&Call::get("https://judge.example/"))?.status, 200);
+/// # Ok::<(), fetch::Error>(())
+/// ```
 pub mod fetch {
     use std::time::Duration;
 

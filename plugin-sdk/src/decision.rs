@@ -41,6 +41,15 @@ impl From<Refusal> for Decision {
 
 impl Refusal {
     /// A refusal with the usual code of its status: `rate_limited` for 429, else `policy_denied`.
+    ///
+    /// ```
+    /// # use outrigger_sdk::{Decision, Refusal};
+    /// # use std::time::Duration;
+    /// let wait = Duration::from_secs(5);
+    /// let refusal = Refusal::new(429, "too many").code("team_limit").retry_after(wait);
+    /// assert_eq!((&*refusal.code, refusal.retry_after_ms), ("team_limit", Some(5_000)));
+    /// assert_ne!(Decision::from(refusal), Decision::reply("Try later."));
+    /// ```
     #[must_use]
     pub fn new(status: u16, message: impl Into<String>) -> Self {
         let code = if status == 429 {

@@ -1,6 +1,12 @@
 //! The wire formats by their names.
 
 /// The wire format of an LLM API.
+///
+/// ```
+/// # use outrigger_sdk::Dialect;
+/// assert_eq!(Dialect::named("openai.chat"), Dialect::OpenaiChat);
+/// assert!(Dialect::ALL.iter().all(|dialect| Dialect::named(dialect.name()) == *dialect));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

@@ -1,11 +1,15 @@
 //! The layer between the contract's exports and a [`Policy`], to which
 //! [`export_policy!`](crate::export_policy) expands.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use crate::{Hooks, Policy, abi::exports::outrigger::policy::policy::Manifest};
+use crate::{Hooks, Places, Policy, abi::exports::outrigger::policy::policy::Manifest};
 
 mod config;
+mod undeclared;
+
+pub(crate) use undeclared::leave_mark;
+pub use undeclared::undeclared;
 
 /// Builds a policy from its configuration, as JSON. No configuration at all is an empty one.
 ///
@@ -49,6 +53,10 @@ pub const fn check<P: Policy>() {
         "REWRITES has places: add `Hooks::REPLY` to HOOKS, or `on_reply` is never called"
     );
     assert!(
+        P::READS.is_empty() || P::HOOKS.contains(Hooks::REQUEST),
+        "READS has places: add `Hooks::REQUEST` to HOOKS, or `on_request` is never called"
+    );
+    assert!(
         !P::HOOKS.is_empty(),
         "HOOKS is empty: the policy would never be called"
     );
@@ -56,7 +64,11 @@ pub const fn check<P: Policy>() {
 
 /// The policy of this instance. It is part of the image that every exchange starts from.
 #[derive(Debug)]
-pub struct Slot<P>(RefCell<Option<P>>);
+pub struct Slot<P> {
+    policy: RefCell<Option<P>>,
+    /// The places that this configuration reads.
+    reads: Cell<Places>,
+}
 
 impl<P: Policy> Default for Slot<P> {
     fn default() -> Self {
@@ -68,12 +80,15 @@ impl<P: Policy> Slot<P> {
     /// A slot without a policy.
     #[must_use]
     pub const fn new() -> Self {
-        Self(RefCell::new(None))
+        Self {
+            policy: RefCell::new(None),
+            reads: Cell::new(Places::empty()),
+        }
     }
 
     /// Answers `describe`.
     pub fn describe(&self, name: &str, version: &str) -> Manifest {
-        match self.0.try_borrow() {
+        match self.policy.try_borrow() {
             Ok(policy) => manifest(policy.as_ref(), name, version),
             Err(_) => manifest::<P>(None, name, version),
         }
@@ -82,9 +97,12 @@ impl<P: Policy> Slot<P> {
     /// Answers `configure`.
     ///
     /// # Errors
-    /// See [`configured`].
+    /// See [`configured`] and [`undeclared`].
     pub fn configure(&self, config: &str) -> Result<(), String> {
-        self.0.replace(Some(configured(config)?));
+        let mut policy = configured(config)?;
+        undeclared(&mut policy)?;
+        self.reads.set(P::reads(&policy));
+        self.policy.replace(Some(policy));
         #[cfg(target_arch = "wasm32")]
         crate::arena::open();
         Ok(())
@@ -93,7 +111,7 @@ impl<P: Policy> Slot<P> {
     /// Lends the policy to a hook. The host configures before it calls; one that does not gets a
     /// trap.
     pub fn with<T>(&self, hook: impl FnOnce(&mut P) -> T) -> T {
-        match self.0.try_borrow_mut().as_deref_mut() {
+        match self.policy.try_borrow_mut().as_deref_mut() {
             Ok(Some(policy)) => hook(policy),
             _ => std::process::abort(),
         }
@@ -113,6 +131,7 @@ mod hooks {
         /// Answers `on-request`.
         pub fn on_request(&self, request: &exchange::Request) -> Decision {
             let mut request = Request::from_host(host::Request::lend(request));
+            request.declare(P::READS, self.reads.get());
             self.with(|policy| policy.on_request(&mut request))
         }
 

@@ -4,15 +4,18 @@
 //! the end of the text as long as it may be the beginning of what it looks for. Nothing is searched
 //! here: the policy says how many bytes at the end are in doubt.
 
+use std::cell::RefCell;
+
 use crate::{Channels, Delta};
 
 /// Text of each channel that waits for more. `Default` is empty; in a policy's struct it stands
-/// under `#[serde(skip)]`.
+/// under `#[serde(skip)]`. It is shared while it works, so that what is in doubt may be a method of
+/// the same struct.
 ///
 /// ```
 /// use outrigger_sdk::{HoldBack, beginning_of};
 ///
-/// let mut hold_back = HoldBack::default();
+/// let hold_back = HoldBack::default();
 /// let in_doubt = |text: &str| beginning_of(text, "<<1>>");
 /// assert_eq!(hold_back.push(0, "Hello <", false, in_doubt), "Hello ");
 /// assert_eq!(hold_back.push(0, "<1>> and", false, in_doubt), "<<1>> and");
@@ -21,7 +24,7 @@ use crate::{Channels, Delta};
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct HoldBack {
     /// Channels with text that waits.
-    waiting: Channels<String>,
+    waiting: RefCell<Channels<String>>,
 }
 
 impl HoldBack {
@@ -31,13 +34,14 @@ impl HoldBack {
     ///
     /// A count that would cut a character is rounded up, so that the whole character waits.
     pub fn push(
-        &mut self,
+        &self,
         channel: u32,
         text: &str,
         last: bool,
         in_doubt: impl Fn(&str) -> usize,
     ) -> String {
-        let mut all = self.waiting.remove(channel).unwrap_or_default();
+        let waited = self.waiting.borrow_mut().remove(channel);
+        let mut all = waited.unwrap_or_default();
         all.push_str(text);
         if !last {
             self.keep_tail(channel, &mut all, in_doubt);
@@ -47,7 +51,22 @@ impl HoldBack {
 
     /// Does the same in place: afterwards the delta's text is what may be looked at and sent. A
     /// delta that comes and goes whole, as most do, is not touched and costs no copy.
-    pub fn apply(&mut self, delta: &mut Delta, in_doubt: impl Fn(&str) -> usize) {
+    ///
+    /// ```
+    /// # use outrigger_sdk::{Delta, HoldBack, Place, beginning_of};
+    /// struct Swap { word: String, held: HoldBack }
+    /// impl Swap {
+    ///     fn in_doubt(&self, text: &str) -> usize { beginning_of(text, &self.word) }
+    ///     fn show(&mut self, delta: &mut Delta) {
+    ///         self.held.apply(delta, |text| self.in_doubt(text));
+    ///     }
+    /// }
+    /// let mut swap = Swap { word: "abc".into(), held: HoldBack::default() };
+    /// let mut delta = Delta::new(0, Place::Assistant, "x ab", false);
+    /// swap.show(&mut delta);
+    /// assert_eq!(delta.text(), "x ");
+    /// ```
+    pub fn apply(&self, delta: &mut Delta, in_doubt: impl Fn(&str) -> usize) {
         if self.is_empty(delta.channel()) && (delta.last() || in_doubt(delta.text()) == 0) {
             return;
         }
@@ -58,16 +77,16 @@ impl HoldBack {
     /// Reports whether no text of `channel` waits.
     #[must_use]
     pub fn is_empty(&self, channel: u32) -> bool {
-        !self.waiting.contains(channel)
+        !self.waiting.borrow().contains(channel)
     }
 
-    fn keep_tail(&mut self, channel: u32, all: &mut String, in_doubt: impl Fn(&str) -> usize) {
+    fn keep_tail(&self, channel: u32, all: &mut String, in_doubt: impl Fn(&str) -> usize) {
         let mut cut = all.len().saturating_sub(in_doubt(all));
         while !all.is_char_boundary(cut) {
             cut -= 1;
         }
         if cut < all.len() {
-            *self.waiting.of(channel) = all.split_off(cut);
+            *self.waiting.borrow_mut().of(channel) = all.split_off(cut);
         }
     }
 }
@@ -90,14 +109,14 @@ mod tests {
 
     #[test]
     fn a_count_inside_a_character_holds_the_whole_character() {
-        let mut hold_back = HoldBack::default();
+        let hold_back = HoldBack::default();
         assert_eq!(hold_back.push(0, "aé", false, |_| 1), "a");
         assert_eq!(hold_back.push(0, "", true, |_| 1), "é");
     }
 
     #[test]
     fn channels_are_kept_apart() {
-        let mut hold_back = HoldBack::default();
+        let hold_back = HoldBack::default();
         assert_eq!(hold_back.push(0, "ab", false, |_| 1), "a");
         assert_eq!(hold_back.push(7, "xy", false, |_| 1), "x");
         assert_eq!(hold_back.push(0, "c", true, |_| 1), "bc");
@@ -107,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_count_beyond_the_text_holds_all_of_it_until_the_end() {
-        let mut hold_back = HoldBack::default();
+        let hold_back = HoldBack::default();
         assert_eq!(hold_back.push(0, "abc", false, |_| 99), "");
         assert_eq!(hold_back.push(0, "d", true, |_| 99), "abcd");
     }
@@ -125,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_delta_with_nothing_in_doubt_is_left_as_it_came() {
-        let mut hold_back = HoldBack::default();
+        let hold_back = HoldBack::default();
         let mut delta = Delta::new(0, crate::Place::Assistant, "abc", false);
         hold_back.apply(&mut delta, |_| 0);
         assert!(!delta.is_replaced());

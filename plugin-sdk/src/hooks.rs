@@ -3,6 +3,13 @@
 use std::ops::BitOr;
 
 /// Exports of a policy that are worth a call.
+///
+/// ```
+/// # use outrigger_sdk::Hooks;
+/// const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::END);
+/// assert!(HOOKS.contains(Hooks::END) && !HOOKS.contains(Hooks::REPLY) && !HOOKS.is_empty());
+/// assert_eq!(HOOKS | Hooks::empty(), HOOKS);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hooks(u8);
 

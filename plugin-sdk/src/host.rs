@@ -68,6 +68,17 @@ mod lent {
                 }
             }
 
+            impl $name {
+                /// A handle of nothing: what is called of it is a fault.
+                pub(crate) fn none() -> Self {
+                    #[expect(unsafe_code, reason = "a number that the host never gives")]
+                    // SAFETY: it is never dropped, and the host refuses a number that it did not
+                    // give.
+                    let none = unsafe { exchange::$name::from_handle(u32::MAX - 1) };
+                    Self(ManuallyDrop::new(none))
+                }
+            }
+
             impl Deref for $name {
                 type Target = exchange::$name;
                 fn deref(&self) -> &Self::Target {
@@ -90,15 +101,29 @@ mod lent {
         }
 
         pub(crate) fn passages(&self, start: u32, max: u32) -> Vec<Passage> {
-            let read = |passage: exchange::Passage| Passage {
-                id: passage.id,
-                place: Place::named(&passage.place),
-                message: passage.message,
-                text: passage.text,
-                json: passage.json,
-            };
             let passages = self.0.passages(start, max);
             passages.into_iter().map(read).collect()
+        }
+
+        pub(crate) fn passages_of(
+            &self,
+            place: Place,
+            last: bool,
+            start: u32,
+            max: u32,
+        ) -> Vec<Passage> {
+            let passages = self.0.passages_of(place.name(), last, start, max);
+            passages.into_iter().map(read).collect()
+        }
+    }
+
+    fn read(passage: exchange::Passage) -> Passage {
+        Passage {
+            id: passage.id,
+            place: Place::named(&passage.place),
+            message: passage.message,
+            text: passage.text,
+            json: passage.json,
         }
     }
 

@@ -4,6 +4,37 @@
 //! Nothing is checked: the proxy hands out valid JSON
 //! ([`Request::parameter_json`](crate::Request::parameter_json)), and what is malformed all the
 //! same ends a walk early and breaks nothing. For values that are needed as a whole there is serde.
+//!
+//! ```
+//! use outrigger_sdk::json::{Walk, decode, depth, end, escape, first, quote};
+//!
+//! let source = r#"{"kind":"a\u0062","list":[1, {"x":null}]}"#;
+//! let mut members = Walk::new(source, &(0..source.len()));
+//! while let Some((key, value)) = members.member() {
+//!     match key {
+//!         "kind" => assert_eq!(decode(&source[value]), "ab"),
+//!         "list" => {
+//!             assert_eq!(end(source.as_bytes(), value.start), value.end);
+//!             let mut list = Walk::new(source, &value);
+//!             let second = list.element().and_then(|_| list.element()).unwrap();
+//!             assert_eq!(first(source, second.start), b'{');
+//!         }
+//!         other => panic!("{other}"),
+//!     }
+//! }
+//! assert_eq!(depth(source), 3);
+//!
+//! // Writing: a whole literal, or what goes inside of one.
+//! let mut inside = String::new();
+//! escape("a\"b", &mut inside);
+//! assert_eq!(quote("a\"b"), format!("\"{inside}\""));
+//!
+//! // Pieces: a key as it is written, an escape, the end of a string.
+//! use outrigger_sdk::json::{decode_inside, string_end, unescape};
+//! assert_eq!(decode_inside(r"a\tb"), "a\tb");
+//! assert_eq!(unescape("u0041!"), Some(('A', 5)));
+//! assert_eq!(string_end(br#""a\"b" c"#, 0), 6);
+//! ```
 
 use std::{borrow::Cow, ops::Range};
 

@@ -35,11 +35,38 @@
 //! the configuration's types (`#[serde(try_from = "…")]`), and `&mut self` may keep whatever one
 //! exchange has to remember from `on_request` to `on_reply` to `on_end`; nobody else sees it.
 //!
+//! # What is declared
+//!
+//! The proxy does no work for a policy that did not ask for it, so a policy says beforehand what it
+//! needs. What is used and not declared is loud: it could only ever guard nothing.
+//!
+//! | used | declared by | otherwise |
+//! |---|---|---|
+//! | `on_request`, `on_reply`, `on_failure`, `on_end` | [`Policy::HOOKS`] | the bench and the proxy don't configure the policy, and name the hook |
+//! | [`Request::passages`], [`Request::edit_passages`] | [`Policy::READS`] | the bench panics; the proxy doesn't load the policy |
+//! | [`Request::system`], [`Request::last_user`] | their place in [`Policy::READS`] | the bench panics; in the proxy the call is a fault, and the request is blocked |
+//! | places of a reply | [`Policy::REWRITES`], with [`Hooks::REPLY`] | it doesn't compile with one and without the other |
+//! | [`limits`], [`values`], [`replies`], [`fetch`] | the operator's `grants` | the proxy doesn't load the policy |
+//! | [`Request::body`], [`Request::set_body`] | the operator's grant `body` | the call is a fault |
+//!
+//! A configuration may need less than the policy as a whole: [`Policy::hooks`], [`Policy::reads`] and
+//! [`Policy::rewrites`] say so. Where it reads no place, there are no passages, and that is no fault.
+//!
+//! # What there is
+//!
 //! Not here: sockets, files, threads, the system's clock. Time and chance come from
 //! [`clock`] and [`random`]; what outlives an exchange from [`limits`], [`values`] and [`replies`],
 //! other services from [`fetch`]. A policy imports only what it uses, and the operator grants the
 //! last four. What configurations have in common (durations, money, globs, whose exchange it is) is
-//! in [`settings`].
+//! in [`settings`]; with the feature `patterns` it has regular expressions, on the engine that the
+//! standard policies use, `regex-lite`: linear in the text, and small.
+//!
+//! Text of a system prompt is added in every dialect by [`Request::add_system`]; what the request
+//! says is seen as [`Request::system`], [`Request::last_user`] and [`Request::tools`], what else its
+//! body has as [`Request::parameter`]. JSON inside of texts (arguments of tools, results) is walked
+//! without copying it by [`json`]. A policy that hides values and puts them back builds on the
+//! library `redaction` (`plugins/pii-redact/library`), which has pii-redact's vault of placeholders
+//! and its restoring of streamed replies; `examples/policies/presidio-redact` does.
 //!
 //! A request's model may stand for several targets: [`Request::targets`] lists them with price,
 //! region, window, speed and health, [`Request::prefer`] and [`Request::exclude`] say which of them
@@ -63,6 +90,7 @@ mod policy;
 mod reply;
 mod request;
 mod target;
+mod tools;
 
 pub mod capabilities;
 pub mod json;
@@ -99,6 +127,15 @@ pub use policy::Policy;
 pub use reply::{Delta, ReplyHead};
 pub use request::{Passage, Passages, Request};
 pub use target::{Attempt, Price, Target};
+pub use tools::{Tool, Tools};
 
 /// The message index of passages that belong to no message: tool definitions, metadata.
+///
+/// ```
+/// # use outrigger_sdk::{Dialect, NO_MESSAGE, Request};
+/// # use serde_json::json;
+/// let body = json!({ "system": "s", "messages": [] });
+/// let request = Request::from_json(Dialect::AnthropicMessages, body);
+/// assert!(request.system().all(|passage| passage.message == NO_MESSAGE));
+/// ```
 pub const NO_MESSAGE: u32 = u32::MAX;

@@ -5,6 +5,13 @@ use std::ops::{BitOr, BitOrAssign};
 macro_rules! places {
     ($($(#[$doc:meta])* $place:ident $flag:ident $name:literal)*) => {
         /// Place of a passage or a delta in a conversation.
+        ///
+        /// ```
+        /// # use outrigger_sdk::{Place, Places};
+        /// assert_eq!(Place::named("tool-result"), Place::ToolResult);
+        /// assert_eq!(Place::ALL.len(), 10);
+        /// assert_eq!(Place::User.alone(), Places::USER);
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Place {
@@ -31,6 +38,13 @@ macro_rules! places {
 }
 
 /// A set of places.
+///
+/// ```
+/// # use outrigger_sdk::Places;
+/// const READS: Places = Places::SYSTEM.union(Places::USER);
+/// assert!(READS.contains(Places::USER) && !READS.contains(Places::REASONING));
+/// assert!(Places::all().contains(READS) && Places::empty().is_empty());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Places(u16);
 

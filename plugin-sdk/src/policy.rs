@@ -2,13 +2,15 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead, Request};
+use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead, Request, guest};
 
 /// A policy. Its fields are its configuration.
 ///
 /// Only hooks that are declared are called: [`Policy::HOOKS`] is `on_request` alone by default, and
-/// a hook that a policy does not declare costs its exchanges nothing. `on_reply` needs two
-/// declarations, the hook and the places that it is to be shown:
+/// a hook that a policy does not declare costs its exchanges nothing. One that it implements and
+/// does not declare would never be called, so such a policy is not configured: neither by the bench
+/// nor by the proxy (which finds out by calling the hook once, with nothing in it). `on_reply` needs
+/// two declarations, the hook and the places that it is to be shown:
 ///
 /// ```
 /// # use outrigger_sdk::{Delta, Hooks, Places, Policy, Refusal, ReplyHead};
@@ -29,7 +31,7 @@ pub trait Policy: DeserializeOwned + 'static {
     /// The hooks that are worth a call. Default: `on_request`.
     const HOOKS: Hooks = Hooks::REQUEST;
     /// The places of a request that [`Request::passages`] lists. Default: none, and the body is not
-    /// indexed.
+    /// indexed. A policy that lists passages and reads no place does not load.
     const READS: Places = Places::empty();
     /// The places of a reply that `on_reply` is shown. Default: none.
     const REWRITES: Places = Places::empty();
@@ -55,6 +57,7 @@ pub trait Policy: DeserializeOwned + 'static {
     /// Decides about a request, before it goes on; edits it where needed.
     fn on_request(&mut self, request: &mut Request) -> Decision {
         let _ = request;
+        guest::leave_mark();
         Decision::Forward
     }
 
@@ -69,6 +72,7 @@ pub trait Policy: DeserializeOwned + 'static {
     /// A refusal ends the reply, in mid-stream too.
     fn on_reply(&mut self, head: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
         let _ = (head, deltas);
+        guest::leave_mark();
         Ok(())
     }
 
@@ -77,11 +81,13 @@ pub trait Policy: DeserializeOwned + 'static {
     /// [`Hooks::FAILURE`](crate::Hooks).
     fn on_failure(&mut self, failure: &Failure) -> Decision {
         let _ = failure;
+        guest::leave_mark();
         Decision::Forward
     }
 
     /// Receives the exchange's outcome, after the caller has its answer.
     fn on_end(&mut self, outcome: &Outcome) {
         let _ = outcome;
+        guest::leave_mark();
     }
 }

@@ -5,6 +5,22 @@ use crate::abi::exports::outrigger::policy::policy::Delta as Arrived;
 use crate::{Dialect, Place, host};
 
 /// The head of the reply whose deltas are shown.
+///
+/// ```
+/// # use outrigger_sdk::{Delta, Dialect, Hooks, Places, Policy, Refusal, ReplyHead};
+/// # #[derive(serde::Deserialize)] struct Guard {}
+/// # impl Policy for Guard {
+/// # const HOOKS: Hooks = Hooks::REPLY;
+/// # const REWRITES: Places = Places::ASSISTANT;
+/// fn on_reply(&mut self, head: &ReplyHead, _: &mut [Delta]) -> Result<(), Refusal> {
+///     let plain = head.header("content-language").is_empty() && head.status() == 200;
+///     match plain && head.dialect() == Dialect::OpenaiChat && !head.streaming() {
+///         true => Ok(()),
+///         false => Err(Refusal::new(403, "only plain, whole replies")),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReplyHead(host::ReplyHead);
 
@@ -41,6 +57,16 @@ impl ReplyHead {
 /// Text that arrived for one channel of a reply.
 ///
 /// A delta that is not replaced leaves as it came, byte for byte.
+///
+/// ```
+/// # use outrigger_sdk::{Delta, Place};
+/// let mut delta = Delta::new(0, Place::Assistant, "hi", true);
+/// assert_eq!((delta.place(), delta.choice(), delta.last()), (Place::Assistant, 0, true));
+/// if !delta.json() {
+///     delta.replace("HI");
+/// }
+/// assert!(delta.is_replaced() && delta.text() == "HI");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delta {
     channel: u32,

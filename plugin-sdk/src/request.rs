@@ -8,12 +8,24 @@ use std::cell::OnceCell;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Dialect, Header, Place, Unit, host};
+use crate::{Dialect, Header, Place, Places, Tools, Unit, host};
 
 /// Passages that are fetched at a time: bounds the memory that a long conversation takes here.
 const PAGE: u32 = 64;
 
 /// One editable string of a request.
+///
+/// ```
+/// # use outrigger_sdk::{Passage, Request};
+/// let mut request = Request::chat("m").user("my card").user("bye");
+/// let edits: Vec<(u32, String)> = request
+///     .passages()
+///     .filter(|passage: &Passage| !passage.json && passage.text.contains("card"))
+///     .map(|passage| (passage.id, passage.text.replace("card", "****")))
+///     .collect();
+/// request.set_passages(&edits);
+/// assert_eq!(request.passages().text(), "my ****\nbye");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
     /// Valid until [`Request::set_body`] is called.
@@ -29,11 +41,48 @@ pub struct Passage {
 }
 
 /// A request, as the policies before this one left it.
+///
+/// ```
+/// # use outrigger_sdk::{Dialect, Request, Unit};
+/// let mut request = Request::chat("gpt-5").user("hi").user("bye").with_header("x-team", "blue");
+///
+/// // What it is, and whose.
+/// assert_eq!((request.method().as_str(), request.dialect()), ("POST", Dialect::OpenaiChat));
+/// assert!(!request.id().is_empty() && request.path().ends_with("completions"));
+/// assert_eq!(request.header_values("X-Team"), ["blue"]);
+/// assert_eq!(request.headers().len(), 1);
+/// request.set_header("x-team", "red");
+/// request.set_reply_header("x-policy", "seen");
+/// request.set_tag("tenant", "acme");
+/// assert_eq!((request.tag("tenant"), request.caller()), (Some("acme".into()), None));
+///
+/// // Its size.
+/// assert!(!request.streaming() && request.images() == 0 && request.depth() == 3);
+/// assert_eq!(request.estimate(Unit::InputTokens), Some(request.input_tokens()));
+/// request.set_max_output_tokens(500);
+/// assert_eq!(request.max_output_tokens(), Some(500));
+/// assert_eq!(request.body_size(), request.body().len() as u64);
+///
+/// // Its text.
+/// let shouted = request.edit_passages(|passage| Some(passage.text.to_uppercase()));
+/// assert_eq!((shouted, request.messages()), (2, 2));
+/// let first = request.passages().next().unwrap();
+/// request.set_passage(first.id, "hello");
+/// request.drop_message(first.message);
+/// assert_eq!(request.last_user().text(), "BYE");
+///
+/// // All of it, where the operator granted `body`.
+/// request.set_body(br#"{"model":"small","messages":[]}"#);
+/// assert_eq!(request.model(), Some("small"));
+/// ```
 #[derive(Debug)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(Clone))]
 pub struct Request {
     pub(crate) host: host::Request,
     model: OnceCell<Option<String>>,
+    /// The places that the policy declares for all of its configurations, and for this one.
+    declared: Places,
+    reads: Places,
 }
 
 impl Request {
@@ -41,7 +90,14 @@ impl Request {
         Self {
             host,
             model: OnceCell::new(),
+            declared: Places::all(),
+            reads: Places::all(),
         }
+    }
+
+    /// Sets the places that the policy declares for all of its configurations, and for this one.
+    pub(crate) fn declare(&mut self, declared: Places, reads: Places) {
+        (self.declared, self.reads) = (declared, reads);
     }
 
     /// The exchange's id, as logs and the app name it.
@@ -141,21 +197,95 @@ impl Request {
     /// The passages in the places that the policy [`READS`](crate::Policy::READS), in the order of
     /// the conversation.
     ///
-    /// They are fetched some at a time, so a policy that stops early pays for what it saw.
+    /// They are fetched some at a time, so a policy that stops early pays for what it saw. A policy
+    /// that declares no place does not load, and panics in the bench. Where
+    /// [`Policy::reads`](crate::Policy::reads) leaves none for this configuration, there are none.
+    ///
+    /// ```
+    /// # use outrigger_sdk::Request;
+    /// let request = Request::chat("m").user("one").user("two");
+    /// assert_eq!(request.passages().filter(|passage| passage.text == "two").count(), 1);
+    /// ```
     #[must_use]
     pub fn passages(&self) -> Passages<'_> {
+        self.view(None, |host, start| host.passages(start, PAGE))
+    }
+
+    /// The passages of the system prompt, which the policy has to read:
+    /// [`Places::SYSTEM`](crate::Places) in `READS`.
+    ///
+    /// ```
+    /// # use outrigger_sdk::Request;
+    /// let request = Request::chat("m").message("system", "Be brief.").user("hi");
+    /// assert_eq!(request.system().text(), "Be brief.");
+    /// ```
+    #[must_use]
+    pub fn system(&self) -> Passages<'_> {
+        self.view(Some(Places::SYSTEM), |host, start| {
+            host.passages_of(Place::System, false, start, PAGE)
+        })
+    }
+
+    /// The passages of the last message that has text of the user's, which the policy has to read:
+    /// [`Places::USER`](crate::Places) in `READS`. Those before it are not fetched.
+    ///
+    /// ```
+    /// # use outrigger_sdk::Request;
+    /// let request = Request::chat("m").user("one").message("assistant", "1").user("two");
+    /// assert_eq!(request.last_user().text(), "two");
+    /// ```
+    #[must_use]
+    pub fn last_user(&self) -> Passages<'_> {
+        self.view(Some(Places::USER), |host, start| {
+            host.passages_of(Place::User, true, start, PAGE)
+        })
+    }
+
+    fn view(&self, of: Option<Places>, page: Page) -> Passages<'_> {
         Passages {
             request: self,
+            fetch: page,
             page: Vec::new().into_iter(),
             next: 0,
-            ended: false,
+            ended: self.reads_none(of),
         }
+    }
+
+    /// Reports whether the policy declares places (any, or these) and its configuration leaves them
+    /// out: there are no passages then, and that is no mistake. What it never declared is one, and
+    /// the proxy says so.
+    fn reads_none(&self, of: Option<Places>) -> bool {
+        match of {
+            None => self.reads.is_empty() && !self.declared.is_empty(),
+            Some(places) => self.declared.contains(places) && !self.reads.contains(places),
+        }
+    }
+
+    /// Adds a text behind the system prompt, where the dialect has it, or makes one. What stands
+    /// there already stays as it is, so that a provider's cache of it holds. Where a message has to
+    /// be made for it, the indices of all others are one more.
+    ///
+    /// ```
+    /// # use outrigger_sdk::Request;
+    /// let mut request = Request::chat("m").message("system", "Be brief.").user("hi");
+    /// request.add_system("Answer in French.")?;
+    /// assert_eq!(request.system().text(), "Be brief.\n\nAnswer in French.");
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A sentence that says why there is no place for it: not every dialect has a system prompt.
+    pub fn add_system(&mut self, text: &str) -> Result<(), String> {
+        self.host.add_system(text)
     }
 
     /// Shows each passage to `edit` and puts what it returns in its place; `None` leaves it.
     /// Returns how many were replaced.
     pub fn edit_passages(&mut self, mut edit: impl FnMut(&Passage) -> Option<String>) -> usize {
         let (mut start, mut edited) = (0, 0);
+        if self.reads_none(None) {
+            return 0;
+        }
         loop {
             let page = self.host.passages(start, PAGE);
             start += PAGE;
@@ -200,10 +330,20 @@ impl Request {
         self.host.images()
     }
 
-    /// The number of tools that the model may call.
+    /// The tools that the model may call.
+    ///
+    /// ```
+    /// # use outrigger_sdk::{Dialect, Request};
+    /// # use serde_json::json;
+    /// let tools = json!([{ "name": "search", "description": "Searches.", "input_schema": {} }]);
+    /// let body = json!({ "model": "m", "messages": [], "tools": tools });
+    /// let request = Request::from_json(Dialect::AnthropicMessages, body);
+    /// assert_eq!(request.tools().len(), 1);
+    /// assert!(request.tools().iter().any(|tool| tool.name == "search"));
+    /// ```
     #[must_use]
-    pub fn tools(&self) -> u32 {
-        self.host.tools()
+    pub fn tools(&self) -> Tools<'_> {
+        Tools::of(self)
     }
 
     /// The proxy's estimate of the request's tokens.
@@ -246,6 +386,22 @@ impl Request {
 
     /// The body's value at a JSON pointer (RFC 6901), or `None` where there is none or it is no
     /// `T`.
+    ///
+    /// ```
+    /// # use outrigger_sdk::Request;
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Thinking { effort: String }
+    ///
+    /// let mut request = Request::chat("m").user("hi");
+    /// request.set_parameter("/reasoning", &Thinking { effort: "low".into() })?;
+    /// request.set_parameter_json("/temperature", "0.5")?;
+    /// let thinking: Option<Thinking> = request.parameter("/reasoning");
+    /// assert_eq!(thinking.unwrap().effort, "low");
+    /// assert_eq!(request.parameter::<f64>("/temperature"), Some(0.5));
+    /// assert_eq!(request.parameter_json("/temperature").as_deref(), Some("0.5"));
+    /// assert!(request.is_set("/reasoning/effort") && !request.is_set("/stream"));
+    /// # Ok::<(), String>(())
+    /// ```
     #[must_use]
     pub fn parameter<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
         serde_json::from_str(&self.host.parameter(pointer)?).ok()
@@ -292,8 +448,8 @@ impl Request {
         self.host.body_size()
     }
 
-    /// The whole body. Needs the grant `body`, and is empty without it; passages and parameters do
-    /// nearly always.
+    /// The whole body. Needs the grant `body`: a fault without it. Passages and parameters do nearly
+    /// always.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         self.host.body()
@@ -315,13 +471,42 @@ fn is_last(page: &[Passage]) -> bool {
     page.len() < PAGE as usize
 }
 
-/// See [`Request::passages`].
+/// Fetches a page of passages from the one of this number on. A function and not a choice among
+/// some, so that a policy imports those that it calls.
+type Page = fn(&host::Request, u32) -> Vec<Passage>;
+
+/// An iteration over passages: see [`Request::passages`], [`Request::system`] and
+/// [`Request::last_user`].
+///
+/// ```
+/// # use outrigger_sdk::{Passages, Request};
+/// let request = Request::chat("m").user("one").user("two");
+/// let mut passages: Passages<'_> = request.passages();
+/// assert_eq!(passages.next().map(|passage| passage.text), Some("one".to_owned()));
+/// assert_eq!(passages.text(), "two");
+/// ```
 #[derive(Debug)]
 pub struct Passages<'a> {
     request: &'a Request,
+    fetch: Page,
     page: std::vec::IntoIter<Passage>,
     next: u32,
     ended: bool,
+}
+
+impl Passages<'_> {
+    /// Joins the texts that are left, each on lines of its own.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut all = String::new();
+        for passage in self {
+            if !all.is_empty() {
+                all.push('\n');
+            }
+            all.push_str(&passage.text);
+        }
+        all
+    }
 }
 
 impl Iterator for Passages<'_> {
@@ -329,7 +514,7 @@ impl Iterator for Passages<'_> {
 
     fn next(&mut self) -> Option<Passage> {
         if self.page.len() == 0 && !self.ended {
-            let page = self.request.host.passages(self.next, PAGE);
+            let page = (self.fetch)(&self.request.host, self.next);
             self.next += PAGE;
             self.ended = is_last(&page);
             self.page = page.into_iter();

@@ -24,12 +24,16 @@ use serde::{Deserialize, Deserializer, de};
 mod globs;
 mod keys;
 mod matching;
+#[cfg(feature = "patterns")]
+mod pattern;
 
 pub use globs::Globs;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use keys::CREDENTIALS;
 pub use keys::{Key, Keys};
 pub use matching::Match;
+#[cfg(feature = "patterns")]
+pub use pattern::Pattern;
 
 /// A time, as it is written: a whole number and `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
@@ -81,6 +85,12 @@ impl fmt::Display for Span {
 
 /// Money: dollars as they are written, millionths of a dollar as they are counted. More than
 /// nothing.
+///
+/// ```
+/// # use outrigger_sdk::settings::Usd;
+/// let usd: Usd = serde_json::from_str("0.5").unwrap();
+/// assert_eq!((usd.micro, usd.to_string().as_str()), (500_000, "0.50"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Usd {
     /// Millionths of a dollar; at least 1.
@@ -134,6 +144,15 @@ impl TryFrom<i64> for Count {
 }
 
 /// The treatment of a request whose model has no price, where a limit is in money.
+///
+/// ```
+/// # use outrigger_sdk::settings::{ModelName, Unpriced};
+/// #[derive(serde::Deserialize)]
+/// struct Rule { #[serde(default)] unpriced: Unpriced, to: ModelName }
+///
+/// let rule: Rule = serde_json::from_str(r#"{ "unpriced": "allow", "to": "small" }"#).unwrap();
+/// assert_eq!((rule.unpriced, rule.to.0.as_str()), (Unpriced::Allow, "small"));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unpriced {

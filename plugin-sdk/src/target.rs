@@ -49,6 +49,22 @@ impl Request {
     }
 
     /// Leaves these out, with the same bound. Where nothing is left, the exchange is refused.
+    ///
+    /// ```
+    /// # use outrigger_sdk::{Request, bench};
+    /// # use std::time::Duration;
+    /// let mut request = Request::chat("m").with_targets([bench::target("a/m"), bench::target("b/m")]);
+    /// let sick: Vec<String> = (request.targets().into_iter())
+    ///     .filter(|target| !target.is_healthy() || target.can_take("tools") == Some(false))
+    ///     .map(|target| target.name)
+    ///     .collect();
+    /// request.exclude(&sick);
+    /// request.mirror("b/m");
+    /// request.set_deadline(Duration::from_secs(20));
+    /// assert_eq!(request.deadline(), Some(Duration::from_secs(20)));
+    /// let attempt = bench::attempt("a/m", "rate", 429);
+    /// assert_eq!(attempt.retry_after(), None);
+    /// ```
     pub fn exclude(&mut self, targets: &[impl AsRef<str>]) {
         if !targets.is_empty() {
             self.host.exclude(&owned(targets));

@@ -4,10 +4,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::{WORLD, canned::Fetches};
 use crate::Outcome;
-pub(crate) use head::ReplyHead;
 pub use limits::{buckets, reservations, used};
 pub use replies::kept;
-pub(crate) use request::Request;
+pub(crate) use request::{ReplyHead, Request};
 
 mod fingerprint;
 pub(crate) mod limits;
@@ -33,6 +32,7 @@ pub(crate) struct World {
     counters: BTreeMap<String, u64>,
     observations: BTreeMap<String, Vec<f64>>,
     gauges: BTreeMap<(String, Vec<(String, String)>), f64>,
+    labelled: BTreeMap<(String, Vec<(String, String)>), u64>,
     prices: BTreeMap<String, u64>,
     limits: limits::Limits,
     replies: replies::Replies,
@@ -121,6 +121,14 @@ pub fn counter(name: &str) -> u64 {
     with(|world| world.counters.get(name).copied().unwrap_or(0))
 }
 
+/// Value of a counter for these labels, in their order.
+#[must_use]
+pub fn counter_labelled(name: &str, labels: &[(&str, &str)]) -> u64 {
+    let labels = labels.iter().map(|&(label, of)| (label.into(), of.into()));
+    let set = (name.to_owned(), labels.collect());
+    with(|world| world.labelled.get(&set).copied().unwrap_or(0))
+}
+
 /// Values recorded in a histogram.
 #[must_use]
 pub fn observations(name: &str) -> Vec<f64> {
@@ -178,6 +186,13 @@ pub(crate) mod metrics {
                 .or_default()
                 .push(value)
         });
+    }
+    pub(crate) fn count_labelled(name: &str, labels: &[(String, String)], by: u64) {
+        let set = (name.to_owned(), labels.to_vec());
+        super::with(|world| *world.labelled.entry(set).or_default() += by);
+    }
+    pub(crate) fn observe_labelled(name: &str, _: &[(String, String)], value: f64) {
+        observe(name, value);
     }
     pub(crate) fn gauge(name: &str, labels: &[(String, String)], value: f64) {
         super::with(|world| world.gauges.insert((name.into(), labels.into()), value));

@@ -60,8 +60,8 @@ pub use canned::{Canned, canned, fetched};
 pub use config::{assert_config_error, merged};
 pub use failures::{attempt, failure, target};
 pub use host::{
-    advance, buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations,
-    set_clock, set_price, stores_fail, used,
+    advance, buckets, counter, counter_labelled, gauge, kept, log_lines, observations, on_fetch,
+    reservations, set_clock, set_price, stores_fail, used,
 };
 #[doc(hidden)]
 pub use serde_json::json;
@@ -84,10 +84,11 @@ impl<P: Policy> Bench<P> {
     /// Configures the policy as the proxy would.
     ///
     /// # Errors
-    /// The message that the operator would read: the policy's sentence with the path of the key.
+    /// The message that the operator would read: the policy's sentence with the path of the key, or
+    /// the hook that the policy implements and does not declare.
     pub fn new(config: impl Serialize) -> Result<Self, String> {
         let config = serde_json::to_string(&config).map_err(|error| error.to_string())?;
-        guest::configured::<P>(&config)?;
+        guest::undeclared(&mut guest::configured::<P>(&config)?)?;
         Ok(Self {
             config,
             policy: PhantomData,
@@ -109,6 +110,7 @@ impl<P: Policy> Bench<P> {
     pub fn request(&self, mut request: Request) -> Exchange<P> {
         let mut policy = self.policy();
         request.host.show(policy.reads());
+        request.declare(P::READS, policy.reads());
         let number = host::begin(&request.host);
         let decision = if policy.hooks().contains(Hooks::REQUEST) {
             policy.on_request(&mut request)

@@ -58,6 +58,16 @@ impl Unit {
 }
 
 /// Amount to take from one bucket.
+///
+/// ```
+/// # use outrigger_sdk::limits::{Ask, Unit, Window};
+/// # use std::time::Duration;
+/// let hour = Window::sliding(Duration::from_secs(3600));
+/// let ask = Ask::new("acme", Unit::OutputTokens, 50_000, hour).amount(800).soft().cut();
+/// assert_eq!((ask.amount, ask.soft, ask.cut), (Some(800), true, true));
+/// assert_eq!((ask.unit, ask.window), (Unit::OutputTokens, hour));
+/// assert_eq!(Window::Day(0).period(Duration::ZERO), Some((Duration::ZERO, 24 * Duration::from_secs(3600))));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// Name in the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and
@@ -89,6 +99,23 @@ pub fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
 }
 
 /// Returns the state of the buckets; takes nothing. In any hook.
+///
+/// ```
+/// # use outrigger_sdk::{Decision, Policy, Request, bench::Bench, limits::{self, Ask, Unit, Window}};
+/// # use std::time::Duration;
+/// # #[derive(serde::Deserialize)] struct Look {}
+/// # impl Policy for Look {
+/// #     fn on_request(&mut self, _: &mut Request) -> Decision {
+/// let ask = Ask::new("acme", Unit::Requests, 100, Window::bucket(Duration::from_secs(60)));
+/// if let Ok([standing]) = limits::peek(&[ask]).as_deref() {
+///     assert_eq!((standing.remaining(), standing.over()), (100, false));
+///     assert!(standing.reset().is_zero() && standing.wait() == Some(Duration::ZERO));
+/// }
+/// #         Decision::Forward
+/// #     }
+/// # }
+/// # assert!(Bench::<Look>::new(()).unwrap().request(Request::chat("m")).is_forwarded());
+/// ```
 ///
 /// # Errors
 /// As [`reserve`].

@@ -58,6 +58,17 @@ pub fn keep(key: &str, keeping: Keeping) -> Result<(), Error> {
 
 /// Forgets a kept reply; one that is not there is no error.
 ///
+/// ```
+/// # use outrigger_sdk::replies::{self, Entry, Keeping};
+/// # use std::time::Duration;
+/// replies::evict("a key")?;
+/// let keeping = Keeping::new(Duration::from_secs(60)).tool_calls(true).max_bytes(100_000);
+/// assert_eq!((keeping.ttl_ms, keeping.tool_calls), (60_000, true));
+/// let entry = Entry { id: "1f".into(), age_ms: 5_000, expires_in_ms: 0 };
+/// assert_eq!((entry.age(), entry.expires_in()), (Duration::from_secs(5), None));
+/// # Ok::<(), replies::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`find`].
 pub fn evict(key: &str) -> Result<(), Error> {

@@ -6,6 +6,16 @@ use serde::Deserialize;
 
 /// One glob or several, of which any may match a whole text: `*` is any characters, `?` is one.
 /// Upper and lower case differ.
+///
+/// ```
+/// # use outrigger_sdk::settings::Globs;
+/// let globs: Globs = serde_json::from_str(r#"["gpt-4*", "o?"]"#).unwrap();
+/// assert!(globs.matches("gpt-4o") && !globs.matches("openai/gpt-4o"));
+/// assert!(globs.matches_model("openai/gpt-4o") && !globs.match_all());
+/// let fewer: Globs = serde_json::from_str(r#""o3""#).unwrap();
+/// assert!(globs.cover_models(&fewer));
+/// assert_eq!(fewer.exact(), Some(&["o3".to_owned()][..]));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OneOrMany")]
 pub struct Globs(Vec<String>);

@@ -103,6 +103,16 @@ impl Key {
 /// One key or several, in no order; exchanges belong together where all have the same values.
 ///
 /// No key at all puts all exchanges together.
+///
+/// ```
+/// # use outrigger_sdk::{Request, settings::{Key, Keys}};
+/// let per: Keys = serde_json::from_str(r#"["tenant", "model"]"#).unwrap();
+/// let request = Request::chat("gpt-5").with_tag("tenant", "acme");
+/// assert_eq!(per.name(&request), "tenant=acme,model=gpt-5");
+/// assert_eq!(per.labels(&request)[0], ("tenant".into(), "acme".into()));
+/// assert_eq!(per.list().len(), 2);
+/// assert_eq!(Key::Model.of(&request).as_deref(), Some("gpt-5"));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OneOrMany")]
 pub struct Keys(Vec<Key>);

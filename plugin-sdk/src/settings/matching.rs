@@ -9,6 +9,13 @@ use crate::Request;
 
 /// Conditions that all have to hold: a key's value is matched by one of its globs. Without a
 /// condition it always holds.
+///
+/// ```
+/// # use outrigger_sdk::{Request, settings::{Key, Match}};
+/// let when: Match = serde_json::from_str(r#"{ "plan": "free", "model": "gpt-*" }"#).unwrap();
+/// assert!(when.holds(&Request::chat("gpt-5").with_tag("plan", "free")) && !when.is_empty());
+/// assert!(when.of(&Key::Model).is_some_and(|globs| globs.matches("gpt-5")));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Match(BTreeMap<Key, Globs>);

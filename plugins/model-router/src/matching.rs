@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use outrigger_sdk::{Passage, Place, Places, Request, settings::Globs};
-use regex_lite::Regex;
+use outrigger_sdk::{
+    Passage, Place, Places, Request,
+    settings::{Globs, Pattern},
+};
 use serde::Deserialize;
 
 use crate::Texts;
@@ -51,7 +53,7 @@ impl Match {
             .is_none_or(|streaming| streaming == request.streaming())
             && self
                 .tools
-                .is_none_or(|tools| tools == (request.tools() > 0))
+                .is_none_or(|tools| tools != request.tools().is_empty())
             && self
                 .images
                 .is_none_or(|images| images == (request.images() > 0))
@@ -122,7 +124,7 @@ impl Range {
 /// Patterns over the conversation: each has to be found in some passage of its place.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "PatternsFile")]
-struct Patterns(Vec<(Place, Regex)>);
+struct Patterns(Vec<(Place, Pattern)>);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,30 +133,13 @@ struct PatternsFile {
     user: Option<Pattern>,
 }
 
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Pattern(Regex);
-
-impl TryFrom<String> for Pattern {
-    type Error = String;
-    fn try_from(pattern: String) -> Result<Self, String> {
-        match Regex::new(&pattern) {
-            Ok(_) if pattern.is_empty() => {
-                Err("the pattern is empty: leave the condition out".into())
-            }
-            Ok(regex) => Ok(Self(regex)),
-            Err(error) => Err(format!("`{pattern}` is no regular expression: {error}")),
-        }
-    }
-}
-
 impl TryFrom<PatternsFile> for Patterns {
     type Error = &'static str;
     fn try_from(file: PatternsFile) -> Result<Self, Self::Error> {
-        let patterns: Vec<(Place, Regex)> =
+        let patterns: Vec<(Place, Pattern)> =
             [(Place::System, file.system), (Place::User, file.user)]
                 .into_iter()
-                .filter_map(|(place, pattern)| Some((place, pattern?.0)))
+                .filter_map(|(place, pattern)| Some((place, pattern?)))
                 .collect();
         if patterns.is_empty() {
             Err("no pattern is given: add `system` or `user`")

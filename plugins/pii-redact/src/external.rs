@@ -3,6 +3,64 @@
 //!
 //! Placeholders have the same form, and for the same key the same characters; JSON stays JSON, and
 //! what cannot be restored is refused by the same rules. The detector's work is not done here.
+//!
+//! ```
+//! # use pii_redact as redaction;
+//! use outrigger_sdk::{Decision, Delta, Hooks, Places, Policy, Refusal, ReplyHead, Request};
+//! use redaction::{LaterReplies, external::{Found, Redactor}};
+//!
+//! /// Hides a project's name.
+//! #[derive(serde::Deserialize)]
+//! struct Project {
+//!     name: String,
+//!     #[serde(skip, default = "Project::redactor")]
+//!     hidden: Redactor,
+//! }
+//!
+//! impl Project {
+//!     fn redactor() -> Redactor {
+//!         let made = Redactor::tokenizing(None, LaterReplies::Refuse);
+//!         made.unwrap_or_else(|_| Redactor::masking())
+//!     }
+//! }
+//!
+//! impl Policy for Project {
+//!     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::REPLY);
+//!     const READS: Places = Places::all();
+//!     const REWRITES: Places = Places::all();
+//!
+//!     fn on_request(&mut self, request: &mut Request) -> Decision {
+//!         if let Some(refusal) = self.hidden.refuse_earlier_turns(request) {
+//!             return refusal;
+//!         }
+//!         request.edit_passages(|passage| {
+//!             let found: Vec<Found> = (passage.text.match_indices(&self.name))
+//!                 .map(|(start, name)| Found {
+//!                     start,
+//!                     end: start + name.len(),
+//!                     label: "PROJECT".into(),
+//!                 })
+//!                 .collect();
+//!             (!found.is_empty()).then(|| self.hidden.replace(passage, &found))
+//!         });
+//!         let refused = self.hidden.refuse_in_the_background(request);
+//!         refused.unwrap_or(Decision::Forward)
+//!     }
+//!
+//!     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
+//!         for delta in deltas {
+//!             self.hidden.restore(delta);
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # use outrigger_sdk::bench::Bench;
+//! # use serde_json::json;
+//! let bench = Bench::<Project>::new(json!({ "name": "Apollo" })).unwrap();
+//! let sent = bench.request(Request::chat("m").user("How is Apollo?"));
+//! assert!(sent.request.last_user().text().starts_with("How is [[PROJECT_"));
+//! ```
 
 use std::ops::Range;
 

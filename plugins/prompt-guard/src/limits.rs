@@ -201,7 +201,7 @@ impl Limits {
                 400,
             ),
             (count(self.images), |r| r.images().into(), "images", 400),
-            (count(self.tools), |r| r.tools().into(), "tools", 400),
+            (count(self.tools), |r| r.tools().len().into(), "tools", 400),
             (most(self.choices), choices, "choices", 400),
             (most(self.depth), depth, "levels of nested JSON", 400),
             (most(self.tokens), Request::input_tokens, "tokens", 413),

@@ -112,7 +112,7 @@ impl Exclude {
         let body = request.parameter_json("").unwrap_or_default();
         let either = dialect == Dialect::GeminiGenerate;
         let unknown = shape::unknown(&body, members::of(dialect), &self.known, either);
-        let tools = request.tools() > 0 || request.is_set("/functions");
+        let tools = !request.tools().is_empty() || request.is_set("/functions");
         if tools && !self.tools {
             return Some("tools".into());
         }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use outrigger_sdk::{Request, settings::Globs};
-use regex_lite::Regex;
+use outrigger_sdk::{
+    Request,
+    settings::{Globs, Pattern},
+};
 use serde::Deserialize;
 
 use crate::Said;
@@ -51,7 +53,7 @@ impl When {
             })
             && self
                 .tools
-                .is_none_or(|tools| tools == (request.tools() > 0))
+                .is_none_or(|tools| tools != request.tools().is_empty())
             && (!self.asks_for_words() || self.words_hold(request, said))
     }
 
@@ -71,7 +73,7 @@ impl When {
             && self
                 .pattern
                 .as_ref()
-                .is_none_or(|Pattern(regex)| regex.is_match(&message.text))
+                .is_none_or(|pattern| pattern.is_match(&message.text))
     }
 
     fn asks_for_words(&self) -> bool {
@@ -176,24 +178,6 @@ pub(crate) fn plain(text: &str) -> String {
         out.extend(word.chars().flat_map(char::to_lowercase));
     }
     out
-}
-
-/// A regular expression.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Pattern(pub(crate) Regex);
-
-impl TryFrom<String> for Pattern {
-    type Error = String;
-    fn try_from(pattern: String) -> Result<Self, String> {
-        match Regex::new(&pattern) {
-            Ok(regex) if regex.is_match("") && regex.is_match("x") => {
-                Err("the pattern matches every text: leave the condition out".into())
-            }
-            Ok(regex) => Ok(Self(regex)),
-            Err(error) => Err(format!("the pattern can't be read: {error}")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ fn a_configuration_that_could_not_work_is_refused_with_its_key() {
         { "rules": [{ "when": { "exact": ["a", "A!"] }, "reply": "x" }] }
             => "rules[0].when.exact[1]: … same",
         { "rules": [{ "when": { "pattern": "(" }, "reply": "x" }] }
-            => "rules[0].when.pattern: … can't be read",
+            => "rules[0].when.pattern: … is no regular expression",
         { "rules": [{ "when": { "pattern": "a*" }, "reply": "x" }] }
             => "rules[0].when.pattern: … every text",
         { "rules": [{ "when": { "model": "" }, "reply": "x" }] }

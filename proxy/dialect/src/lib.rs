@@ -234,6 +234,11 @@ impl Places {
 }
 
 impl Place {
+    /// The place of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|place| place.name() == name)
+    }
+
     /// All of them, in the contract's order.
     pub const ALL: [Self; 10] = [
         Self::System,

@@ -32,6 +32,9 @@ pub(super) struct Job {
     pub(super) export: String,
     /// The contract that it was built for.
     pub(super) contract: Version,
+    /// True if what it declares of passages is compared with what it imports, before it is
+    /// configured.
+    pub(super) lists_passages: bool,
     /// The configuration as JSON text.
     pub(super) config: String,
     /// Bytes of memory that an instance may have; `configure` may have four times that.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use policy::PolicyLimits;
+use policy::{Fault, PolicyLimits};
 use wasmtime::{
     Engine, Store,
     component::{Component, ComponentExportIndex, Instance, InstancePre},
@@ -25,9 +25,11 @@ use super::{
     cache::Cache,
     capabilities::{Grants, Host, linker},
     child::{Answer, Compiled, Job, RELEASE},
+    contract::Version,
     engine,
     exports::Configure,
     functions::Functions,
+    introduce::described,
     pace::{Pace, at_once},
     proposals,
     renumber::renumbered,
@@ -174,8 +176,11 @@ impl RunOnce {
     }
 }
 
-/// Makes an instance and configures it.
+/// Makes an instance and configures it, if its manifest declares what it uses.
 fn configured(job: &Job, component: &Component) -> Result<(Store<State>, Instance), LoadError> {
+    if job.lists_passages && described(job, component)?.reads.is_empty() {
+        return Err(LoadError::Undeclared);
+    }
     let RunOnce {
         mut store,
         linked,
@@ -193,8 +198,21 @@ fn configured(job: &Job, component: &Component) -> Result<(Store<State>, Instanc
     match called {
         Some(Ok((instance, Ok(())))) => Ok((store, instance)),
         Some(Ok((_, Err(why)))) => Err(LoadError::Configuration(why.chars().take(2000).collect())),
-        Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
+        Some(Err(error)) => Err(LoadError::Fault(explained(store.data().fault(&error), job))),
         None => Err(LoadError::Compile("`configure` waits".to_owned())),
+    }
+}
+
+/// Adds a cause to a trap that its reason does not give away: the SDK calls hooks that are
+/// implemented and not declared while it configures a policy.
+fn explained(fault: Fault, job: &Job) -> Fault {
+    match fault {
+        Fault::Trapped(why) if !job.component && job.contract == Version::V0_4 => {
+            Fault::Trapped(format!(
+                "{why} (so ends, too, a hook that the policy implements and does not declare in HOOKS)"
+            ))
+        }
+        fault => fault,
     }
 }
 

@@ -86,7 +86,12 @@ pub(super) struct Names {
     pub(super) export: String,
     /// Contract that both are of.
     pub(super) contract: Version,
+    /// True if it is a core module that imports a function which lists passages.
+    pub(super) lists_passages: bool,
 }
+
+/// Functions of a request that list passages: in vain, where the manifest reads no place.
+const LISTING: [&str; 2] = ["[method]request.passages", "[method]request.passages-of"];
 
 impl Names {
     /// Reads and checks the names.
@@ -95,7 +100,7 @@ impl Names {
     /// It is no wasm, no policy, one for another version of the contract, or wants what was not
     /// granted.
     pub(super) fn read(bytes: &[u8], grants: &Grants) -> Result<Self, LoadError> {
-        let (component, imports, exports) =
+        let (component, imports, functions, exports) =
             raw(bytes).map_err(|e| LoadError::Malformed(e.message().to_owned()))?;
         // Foreign imports are reported first: a module for another host fails both checks, and this
         // one says why.
@@ -125,6 +130,7 @@ impl Names {
             imports: names,
             export,
             contract,
+            lists_passages: !component && functions.iter().any(|name| LISTING.contains(&&**name)),
         })
     }
 }
@@ -160,10 +166,12 @@ fn unknown(import: &str) -> LoadError {
 }
 
 /// Returns the import and export names of the outermost level, of a core module without their
-/// `#function`.
+/// `#function`; the functions that a core module imports are a list of their own.
 #[allow(clippy::type_complexity, reason = "its only caller takes it apart")]
-fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::BinaryReaderError> {
-    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+fn raw(
+    bytes: &[u8],
+) -> Result<(bool, Vec<String>, Vec<String>, Vec<String>), wasmparser::BinaryReaderError> {
+    let (mut imports, mut functions, mut exports) = (Vec::new(), Vec::new(), Vec::new());
     let (mut depth, mut component) = (0_u32, false);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -185,7 +193,10 @@ fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::Bin
             Payload::ImportSection(section) if depth == 1 => {
                 for group in section {
                     imports.push(match group? {
-                        Imports::Single(_, import) => import.module.to_owned(),
+                        Imports::Single(_, import) => {
+                            functions.push(import.name.to_owned());
+                            import.module.to_owned()
+                        }
                         Imports::Compact1 { module, .. } | Imports::Compact2 { module, .. } => {
                             module.to_owned()
                         }
@@ -202,7 +213,7 @@ fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::Bin
             _ => {}
         }
     }
-    Ok((component, imports, exports))
+    Ok((component, imports, functions, exports))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn places(list: &str, names: &[String]) -> Result<Places, LoadError> {
         if name == EVERY {
             return Ok(Places::ALL);
         }
-        let place = Place::ALL.into_iter().find(|place| place.name() == *name);
+        let place = Place::named(name);
         let place = place.ok_or_else(|| LoadError::Manifest {
             what: format!("`{list}` lists the place `{}`", short(name)),
             known: format!("{}; `{EVERY}` is every place", Places::ALL),

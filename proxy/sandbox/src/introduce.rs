@@ -31,22 +31,29 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
     let job = job(file)?;
     let engine = engine::for_once().map_err(compiler_failed)?;
     let component = Component::new(&engine, component(&job, file)?).map_err(compiler_failed)?;
+    let Manifest { name, version, .. } = described(&job, &component)?;
+    Ok((name, version))
+}
+
+/// Returns the manifest of a policy that is not configured, which is of all its configurations. It
+/// describes itself in an instance of its own, so no memory of that is left.
+///
+/// # Errors
+/// It faults, or declares what this host does not know.
+pub(super) fn described(job: &Job, component: &Component) -> Result<Manifest, LoadError> {
     let RunOnce {
         mut store,
         linked,
         hook,
         ticker,
-    } = RunOnce::prepare(&job, &component, "describe")?;
+    } = RunOnce::prepare(job, component, "describe")?;
     let _running = ticker.enter();
     let described = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
         describe(job.contract, &instance, &mut store, &hook).await
     });
     match described {
-        Some(Ok(manifest)) => {
-            let Manifest { name, version, .. } = manifest?;
-            Ok((name, version))
-        }
+        Some(Ok(manifest)) => manifest,
         Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
         None => Err(LoadError::Compile("`describe` waits".to_owned())),
     }
@@ -66,6 +73,7 @@ pub(super) fn job(file: &[u8]) -> Result<Job, LoadError> {
         component: names.component,
         export: names.export,
         contract: names.contract,
+        lists_passages: names.lists_passages,
         config: String::new(),
         memory: MEMORY,
         cpu: CPU,

@@ -105,6 +105,11 @@ pub enum LoadError {
         /// The words that there are.
         known: String,
     },
+    /// A policy that lists passages, and declares that it reads none.
+    #[error(
+        "lists passages and declares no place to read, so it would be shown none and let everything pass: name the places in `const READS` (`reads` of its manifest)"
+    )]
+    Undeclared,
     /// An import that the operator did not grant.
     #[error("imports `{0}`, which is not granted: add it to the policy's `grants`")]
     Ungranted(String),
@@ -133,6 +138,7 @@ impl LoadError {
             Self::Version { .. } | Self::Mixed { .. } => "version",
             Self::Proposals(_) => "proposals",
             Self::Manifest { .. } => "manifest",
+            Self::Undeclared => "undeclared",
             Self::Ungranted(_) => "ungranted",
             Self::Unknown(_) => "unknown_import",
             Self::Configuration(_) => "configuration",
@@ -259,6 +265,8 @@ impl Loader {
         job.component = names.component;
         job.export = names.export;
         job.contract = names.contract;
+        // Policies of earlier contracts were shown none, and go on loading.
+        job.lists_passages = names.lists_passages && names.contract == Version::V0_4;
         let (found, compiled) = match self.cached(&job)? {
             Some(found) => (found, None),
             None => {
@@ -300,6 +308,7 @@ impl Loader {
             component: false,
             export: String::new(),
             contract: Version::ALL[0],
+            lists_passages: false,
             memory: source.limits.memory,
             cpu: self.load_time,
             lack: None,
@@ -433,6 +442,7 @@ mod tests {
             LoadError::Fault(Fault::Trapped("unreachable".into())),
             LoadError::Compile("y".into()),
             LoadError::Proposals("gc, threads".into()),
+            LoadError::Undeclared,
         ] {
             let answer = serde_json::to_vec(&error).unwrap();
             assert_eq!(serde_json::from_slice::<LoadError>(&answer).unwrap(), error);

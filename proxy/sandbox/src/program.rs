@@ -75,6 +75,7 @@ impl Policy {
         parts: Parts,
     ) -> wasmtime::Result<Result<Self, LoadError>> {
         shared.pools = Some(pools.clone());
+        shared.contract = parts.info.contract;
         // What can't be linked is found before any exchange needs it.
         let code = Code::new(&pools, &parts.component, parts.origin)?;
         let mut core = Core {

@@ -12,6 +12,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDe
 
 use super::{
     capabilities::{CREDENTIALS, Grants, Host, Misuse, log::Lines, metrics::Meter, random},
+    contract::Version,
     engine::{Bound, Memory},
     pace::{Overdue, Pace, may_be_quick},
     pools::Pools,
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) credentials: bool,
     pub(super) limits: PolicyLimits,
     pub(super) reads: Places,
+    /// The contract that it was built for: an earlier one is more lenient.
+    pub(super) contract: Version,
     pub(super) host: Host,
     pub(super) lines: Lines,
     pub(super) meter: Arc<dyn Meter>,
@@ -60,6 +63,7 @@ impl Shared {
             grants,
             limits,
             reads: Places::NONE,
+            contract: Version::ALL[0],
             meter: host.metrics.meter(name),
             host,
             lines: Lines::default(),

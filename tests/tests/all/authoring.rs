@@ -99,6 +99,20 @@ fn policy_inspect_tells_what_a_file_is() {
 }
 
 #[test]
+fn a_policy_that_uses_what_it_does_not_declare_is_refused_by_name() {
+    for (name, says) in [
+        ("undeclared-reads", "name the places in `const READS`"),
+        ("undeclared-hook", "implements `on_end`"),
+    ] {
+        let policy = sidecar::policy(name);
+        let arguments = ["policy", "inspect", policy.to_str().unwrap()];
+        let (code, said) = sidecar::run_to_end(&arguments, &outrigger_tests::root(), &[]);
+        assert_ne!(code, Some(0), "{name}: {said}");
+        assert!(said.contains(says), "{name}: {said}");
+    }
+}
+
+#[test]
 fn policy_test_runs_cases_in_the_real_host_and_fails_where_they_do() {
     let root = outrigger_tests::root();
     let cases: Vec<_> = ["plugins", "examples/policies"]

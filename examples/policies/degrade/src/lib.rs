@@ -97,7 +97,7 @@ impl Degrade {
     /// The fixed text for the user's last message. An agent, which offers tools, could do nothing
     /// with one.
     fn text_for(&self, request: &Request) -> Option<String> {
-        if self.texts.is_empty() || request.tools() > 0 {
+        if self.texts.is_empty() || !request.tools().is_empty() {
             return None;
         }
         let users = request.passages().filter(|text| text.place == Place::User);

@@ -15,6 +15,7 @@ pub(crate) use head::ReplyHead;
 use targets::Targets;
 
 mod head;
+mod system;
 mod targets;
 
 /// Headers that are the proxy's own.
@@ -128,6 +129,11 @@ impl Request {
         };
         state.index();
         Self(Rc::new(RefCell::new(state)))
+    }
+
+    /// A request of nothing.
+    pub(crate) fn none() -> Self {
+        Self::new(Dialect::Other, Value::Null)
     }
 
     /// The very same request, for the bench to keep.
@@ -254,10 +260,42 @@ impl Request {
         tags.push((name.into(), value.into()));
     }
     pub(crate) fn passages(&self, start: u32, max: u32) -> Vec<Passage> {
+        let shown = self.0.borrow().shown;
+        assert!(
+            !shown.is_empty(),
+            "the policy reads passages and declares no READS: name the places in `const READS`"
+        );
+        self.listed(shown, |_| true, start, max)
+    }
+    pub(crate) fn passages_of(
+        &self,
+        place: Place,
+        last: bool,
+        start: u32,
+        max: u32,
+    ) -> Vec<Passage> {
+        let only = place.alone();
+        assert!(
+            self.0.borrow().shown.contains(only),
+            "the policy reads `{}` and does not declare it: name it in `const READS`",
+            place.name()
+        );
+        let all = self.listed(only, |_| true, 0, u32::MAX);
+        let message = all.last().map(|passage| passage.message);
+        let shown = |of: u32| !last || Some(of) == message;
+        self.listed(only, shown, start, max)
+    }
+    fn listed(
+        &self,
+        places: Places,
+        of: impl Fn(u32) -> bool,
+        start: u32,
+        max: u32,
+    ) -> Vec<Passage> {
         let state = self.0.borrow();
         (0..)
             .zip(&state.spots)
-            .filter(|(_, spot)| state.shown.contains(spot.place.alone()))
+            .filter(|(_, spot)| places.contains(spot.place.alone()) && of(spot.message))
             .filter(|(_, spot)| !state.dropped.contains(&spot.message))
             .skip(start as usize)
             .take(max as usize)

@@ -33,6 +33,7 @@ mod platform;
 mod repeatable;
 mod reserve;
 mod signatures;
+mod system;
 #[cfg(test)]
 mod tests;
 mod translated;
@@ -150,14 +151,29 @@ impl Body {
     pub fn passages(&self, places: Places, start: u32, max: u32) -> Vec<Passage> {
         let (start, max) = (start as usize, max as usize);
         let spots = self.live_spots().filter(|s| places.contains(s.place));
-        let passage = |spot: &index::Spot| Passage {
+        let page = spots.skip(start).take(max);
+        page.map(|spot| self.passage(spot)).collect()
+    }
+
+    /// The same of one place, of its last message alone. Texts that belong to no message count as
+    /// one.
+    pub fn last_passages(&self, place: Place, start: u32, max: u32) -> Vec<Passage> {
+        let (start, max) = (start as usize, max as usize);
+        let spots = || self.live_spots().filter(|spot| spot.place == place);
+        let last = spots().last().map(|spot| spot.message);
+        let page = spots().filter(|spot| Some(spot.message) == last);
+        let page = page.skip(start).take(max);
+        page.map(|spot| self.passage(spot)).collect()
+    }
+
+    fn passage(&self, spot: &index::Spot) -> Passage {
+        Passage {
             id: spot.id,
             place: spot.place,
             message: spot.message,
             json: spot.json,
             text: self.text(spot).into_owned(),
-        };
-        spots.skip(start).take(max).map(passage).collect()
+        }
     }
 
     /// Bytes of the passages in `places`: of edited ones the text's, of others the JSON source's.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Access, Capability, State, exchange::edited, misuse};
+use super::{Access, Capability, State, Version, exchange::edited, misuse};
 
 /// The capability `body`: two functions of `exchange`.
 pub static BODY: Capability = Capability {
@@ -14,11 +14,13 @@ pub static BODY: Capability = Capability {
 };
 
 impl State {
-    /// Returns the body as it is now; empty where it was not granted.
+    /// Returns the body as it is now. Where it was not granted, it is empty to policies of earlier
+    /// contracts.
     pub(super) fn read_body(&mut self) -> wasmtime::Result<Vec<u8>> {
-        match self.shared.grants.has(&BODY) {
-            true => Ok(self.whole()?.to_vec()),
-            false => Ok(Vec::new()),
+        match (self.shared.grants.has(&BODY), self.shared.contract) {
+            (true, _) => Ok(self.whole()?.to_vec()),
+            (false, Version::V0_4) => misuse("body: `body` was not granted; grant it in the chain"),
+            (false, Version::V0_3 | Version::V0_2) => Ok(Vec::new()),
         }
     }
 

@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialect::{Passage, canon, request::Body};
+use dialect::{Passage, Place, Places, canon, request::Body};
 use policy::{LONGEST_TARGET, MOST_TARGETS, Unit};
 use ring::digest::{SHA256, digest};
 use wasmtime::component::Resource;
 
-use super::{super::bindings, Access, Capability, State, credentials, headers, limits, misuse};
+use super::{
+    super::bindings, Access, Capability, State, Version, credentials, headers, limits, misuse,
+};
 use bindings::{interfaces::exchange, types as wit};
 
 /// The capability `types`.
@@ -144,8 +146,24 @@ impl exchange::HostRequest for State {
         start: u32,
         max: u32,
     ) -> wasmtime::Result<Vec<wit::Passage>> {
-        let passages = self.passages_of(start, max)?;
+        let passages = self.listed(start, max)?;
         Ok(passages.into_iter().map(Into::into).collect())
+    }
+
+    fn passages_of(
+        &mut self,
+        _: Request,
+        place: wit::Place,
+        last: bool,
+        start: u32,
+        max: u32,
+    ) -> wasmtime::Result<Vec<wit::Passage>> {
+        let passages = self.listed_of(&place, last, start, max)?;
+        Ok(passages.into_iter().map(Into::into).collect())
+    }
+
+    fn add_system(&mut self, _: Request, text: String) -> wasmtime::Result<Result<(), String>> {
+        Ok(self.lent()?.body.add_system(&text))
     }
 
     fn set_passage(&mut self, _: Request, id: u32, text: String) -> wasmtime::Result<()> {
@@ -307,20 +325,53 @@ impl State {
     }
 
     /// Returns the passages in the places that the manifest reads; their text counts as given to
-    /// the call.
-    pub(in super::super) fn passages_of(
+    /// the call. One that reads none is a misuse, since 0.4.
+    pub(in super::super) fn listed(
         &mut self,
         start: u32,
         max: u32,
     ) -> wasmtime::Result<Vec<Passage>> {
         let reads = self.shared.reads;
         if reads.is_empty() {
-            return Ok(Vec::new());
+            return match self.shared.contract {
+                Version::V0_4 => misuse(
+                    "passages: the policy reads passages and declares no place to read: name them in READS",
+                ),
+                Version::V0_3 | Version::V0_2 => Ok(Vec::new()),
+            };
         }
         let passages = self.lent()?.body.passages(reads, start, max);
+        Ok(self.shown(passages))
+    }
+
+    /// Returns the passages of one place, or those of its last message.
+    fn listed_of(
+        &mut self,
+        place: &str,
+        last: bool,
+        start: u32,
+        max: u32,
+    ) -> wasmtime::Result<Vec<Passage>> {
+        let known = Place::named(place).filter(|known| self.shared.reads.contains(*known));
+        let Some(place) = known else {
+            return misuse(format!(
+                "passages-of: the policy reads `{}` and does not declare it: name it in READS",
+                place.chars().take(32).collect::<String>()
+            ));
+        };
+        let body = &self.lent()?.body;
+        let passages = match last {
+            true => body.last_passages(place, start, max),
+            false => body.passages(Places::NONE.with(place), start, max),
+        };
+        Ok(self.shown(passages))
+    }
+
+    /// Counts the text of passages as given to the call.
+    fn shown(&mut self, passages: Vec<Passage>) -> Vec<Passage> {
         let bytes: usize = passages.iter().map(|passage| passage.text.len()).sum();
         self.pace.show(bytes as u64);
-        Ok(passages)
+        passages
     }
 
     /// Returns the body as it is now, which counts as given to the call.

@@ -28,6 +28,10 @@ pub trait Meter: Send + Sync {
     fn count(&self, name: &str, by: u64) -> bool;
     /// Records a value in a histogram.
     fn observe(&self, name: &str, value: f64) -> bool;
+    /// Adds to a counter of these labels.
+    fn count_labelled(&self, name: &str, labels: &[(String, String)], by: u64) -> bool;
+    /// Records a value in a histogram of these labels.
+    fn observe_labelled(&self, name: &str, labels: &[(String, String)], value: f64) -> bool;
     /// Sets a gauge.
     fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool;
 }
@@ -36,6 +40,26 @@ impl wit::Host for State {
     fn count(&mut self, name: String, by: u64) -> wasmtime::Result<()> {
         self.live()?;
         counted(self.shared.meter.count(&name, by))
+    }
+
+    fn count_labelled(
+        &mut self,
+        name: String,
+        labels: Vec<(String, String)>,
+        by: u64,
+    ) -> wasmtime::Result<()> {
+        self.live()?;
+        counted(self.shared.meter.count_labelled(&name, &labels, by))
+    }
+
+    fn observe_labelled(
+        &mut self,
+        name: String,
+        labels: Vec<(String, String)>,
+        value: f64,
+    ) -> wasmtime::Result<()> {
+        self.live()?;
+        counted(self.shared.meter.observe_labelled(&name, &labels, value))
     }
 
     fn gauge(
@@ -58,7 +82,7 @@ fn counted(it_was: bool) -> wasmtime::Result<()> {
     match it_was {
         true => Ok(()),
         false => misuse(
-            "a policy has 32 metrics at most, named by 1 to 64 of a-z, 0-9 and _; each counts, observes or sets finite values; a set of labels has 8 names of the same kind at most, and values of 128 bytes",
+            "a policy has 32 metrics at most, named by 1 to 64 of a-z, 0-9 and _; each counts, observes or sets finite values, with labels or without; a set of labels has 8 names of the same kind at most, and values of 128 bytes",
         ),
     }
 }
@@ -75,6 +99,14 @@ impl Meter for Nothing {
     }
 
     fn observe(&self, _: &str, _: f64) -> bool {
+        true
+    }
+
+    fn count_labelled(&self, _: &str, _: &[(String, String)], _: u64) -> bool {
+        true
+    }
+
+    fn observe_labelled(&self, _: &str, _: &[(String, String)], _: f64) -> bool {
         true
     }
 

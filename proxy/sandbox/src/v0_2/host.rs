@@ -87,7 +87,7 @@ impl exchange::HostRequest for State {
         start: u32,
         max: u32,
     ) -> wasmtime::Result<Vec<types::Passage>> {
-        let passages = self.passages_of(start, max)?;
+        let passages = self.listed(start, max)?;
         Ok(passages.into_iter().map(Into::into).collect())
     }
 

@@ -57,7 +57,7 @@ const OUTCOMES: [&str; 19] = [
 
 /// Names that one policy may count under by itself.
 pub(super) const OWN_NAMES: usize = 32;
-/// Sets of labels that one policy's gauges may have.
+/// Sets of labels that one policy's metrics may have together.
 const LABEL_SETS: usize = 1000;
 
 /// One policy's handles: made when it is loaded, kept in the chain, used without a lock.
@@ -70,18 +70,33 @@ pub struct PolicyMeter {
     shown: OnceLock<Counter>,
     missed: Mutex<HashMap<&'static str, Counter>>,
     own: Mutex<HashMap<String, Own>>,
-    gauges: Mutex<HashMap<GaugeKey, Gauge>>,
+    labelled: Mutex<HashMap<LabelSet, Labelled>>,
 }
 
-/// A gauge's name and labels.
-type GaugeKey = (String, Vec<(String, String)>);
+/// A metric's name and labels.
+type LabelSet = (String, Vec<(String, String)>);
 
 #[derive(Clone)]
 enum Own {
     Count(Counter),
     Observe(Histogram),
-    /// Its sets of labels, by their text.
-    Gauges,
+    /// One of this kind for each of its sets of labels.
+    Labelled(Kind),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Count,
+    Observe,
+    Gauge,
+}
+
+/// A metric of one set of labels.
+#[derive(Clone)]
+enum Labelled {
+    Count(Counter),
+    Observe(Histogram),
+    Gauge(Gauge),
 }
 
 impl std::fmt::Debug for PolicyMeter {
@@ -103,7 +118,7 @@ impl PolicyMeter {
             shown: OnceLock::new(),
             missed: Mutex::default(),
             own: Mutex::default(),
-            gauges: Mutex::default(),
+            labelled: Mutex::default(),
         })
     }
 
@@ -189,6 +204,47 @@ impl PolicyMeter {
         own.insert(name.to_owned(), made.clone());
         Some(made)
     }
+
+    /// Finds the metric of these labels; `None` where a label is none, or the name is of another
+    /// kind. Beyond [`LABEL_SETS`] sets of labels per policy, further ones are one whose labels are
+    /// all `other`.
+    fn labelled(&self, name: &str, labels: &[(String, String)], kind: Kind) -> Option<Labelled> {
+        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let label = |(name, value): &(String, String)| {
+            (1..=64).contains(&name.len()) && name.bytes().all(plain) && value.len() <= 128
+        };
+        if labels.len() > 8 || !labels.iter().all(label) {
+            return None;
+        }
+        match self.own(name, |_| Own::Labelled(kind))? {
+            Own::Labelled(known) if known == kind => {}
+            _ => return None,
+        }
+        let full = self.full_name(name);
+        let mut labelled = self.labelled.lock();
+        let key = (name.to_owned(), labels.to_vec());
+        let key = match labelled.contains_key(&key) || labelled.len() < LABEL_SETS {
+            true => key,
+            false => {
+                let others = labels
+                    .iter()
+                    .map(|(name, _)| (name.clone(), "other".to_owned()));
+                (name.to_owned(), others.collect())
+            }
+        };
+        let made = labelled.entry(key).or_insert_with_key(|(_, labels)| {
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| Label::new(name.clone(), value.clone()))
+                .collect();
+            match kind {
+                Kind::Count => Labelled::Count(counter!(format!("{full}_total"), labels)),
+                Kind::Observe => Labelled::Observe(histogram!(full, labels)),
+                Kind::Gauge => Labelled::Gauge(gauge!(full, labels)),
+            }
+        });
+        Some(made.clone())
+    }
 }
 
 /// Counts for the policy itself, `outrigger_policy_<policy>_<name>`; names beyond 32, or that are
@@ -214,39 +270,33 @@ impl Meter for PolicyMeter {
         true
     }
 
-    /// Sets a gauge; ignored also where a label is none. Beyond [`LABEL_SETS`] sets of labels per
-    /// policy, values of further ones go to one whose labels are all `other`.
-    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
-        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let label = |(name, value): &(String, String)| {
-            (1..=64).contains(&name.len()) && name.bytes().all(plain) && value.len() <= 128
-        };
-        if !value.is_finite() || labels.len() > 8 || !labels.iter().all(label) {
+    fn count_labelled(&self, name: &str, labels: &[(String, String)], by: u64) -> bool {
+        match self.labelled(name, labels, Kind::Count) {
+            Some(Labelled::Count(counter)) => counter.increment(by),
+            _ => return false,
+        }
+        true
+    }
+
+    fn observe_labelled(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        if !value.is_finite() {
             return false;
         }
-        let Some(Own::Gauges) = self.own(name, |_| Own::Gauges) else {
+        match self.labelled(name, labels, Kind::Observe) {
+            Some(Labelled::Observe(histogram)) => histogram.record(value),
+            _ => return false,
+        }
+        true
+    }
+
+    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        if !value.is_finite() {
             return false;
-        };
-        let full = self.full_name(name);
-        let mut gauges = self.gauges.lock();
-        let key = (name.to_owned(), labels.to_vec());
-        let key = match gauges.contains_key(&key) || gauges.len() < LABEL_SETS {
-            true => key,
-            false => {
-                let others = labels
-                    .iter()
-                    .map(|(name, _)| (name.clone(), "other".to_owned()));
-                (name.to_owned(), others.collect())
-            }
-        };
-        let made = gauges.entry(key).or_insert_with_key(|(_, labels)| {
-            let labels: Vec<_> = labels
-                .iter()
-                .map(|(name, value)| Label::new(name.clone(), value.clone()))
-                .collect();
-            gauge!(full, labels)
-        });
-        made.set(value);
+        }
+        match self.labelled(name, labels, Kind::Gauge) {
+            Some(Labelled::Gauge(gauge)) => gauge.set(value),
+            _ => return false,
+        }
         true
     }
 }

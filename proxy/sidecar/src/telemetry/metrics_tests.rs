@@ -310,6 +310,38 @@ fn what_a_policy_counts_by_itself_is_bounded_and_cannot_collide() {
 }
 
 #[test]
+fn a_policys_labels_are_counted_apart_until_there_are_too_many() {
+    let meter = PolicyMeter::new("label-test", "1");
+    let set = |rule: &str| vec![("rule".to_owned(), rule.to_owned())];
+    assert!(
+        meter.count_labelled("found", &set("a"), 2) && meter.count_labelled("found", &set("b"), 1)
+    );
+    assert!(meter.observe_labelled("score", &set("a"), 0.5));
+    assert_value(r#"outrigger_policy_label_test_found_total{rule="a"}"#, 2.0);
+    assert_value(r#"outrigger_policy_label_test_score_count{rule="a"}"#, 1.0);
+    let mut nine = Vec::new();
+    (0..9).for_each(|n| nine.push((format!("l{n}"), "v".to_owned())));
+    let bad = [
+        set(&"v".repeat(129)),
+        vec![("Rule".into(), "a".into())],
+        nine,
+    ];
+    assert!(
+        bad.iter()
+            .all(|labels| !meter.count_labelled("found", labels, 1))
+    );
+    assert!(
+        !meter.count("found", 1) && !meter.gauge("found", &set("a"), 1.0),
+        "one kind a name"
+    );
+    (0..1000).for_each(|n| assert!(meter.count_labelled("found", &set(&n.to_string()), 1)));
+    assert_value(
+        r#"outrigger_policy_label_test_found_total{rule="other"}"#,
+        3.0,
+    );
+}
+
+#[test]
 fn exchanges_in_progress_are_counted_until_they_are_dropped() {
     let before = inflight();
     let two = [Inflight::enter(), Inflight::enter()];

@@ -33,6 +33,25 @@ fn configure_and_describe_that_misbehave_refuse_the_policy() {
     assert!(loader().load(source("{}")).is_ok());
 }
 
+#[test]
+fn what_is_used_and_not_declared_is_refused_in_words() {
+    for (name, config, says) in [
+        ("undeclared-reads", "{}", "declares no place to read"),
+        ("undeclared-hook", "{}", "add `Hooks::END` to HOOKS"),
+        (
+            "undeclared-hook",
+            r#"{"counts":true}"#,
+            "implements and does not declare",
+        ),
+    ] {
+        let error = refused(Source {
+            bytes: file(&format!("{name}.wasm")),
+            ..source(config)
+        });
+        assert!(error.to_string().contains(says), "{name}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn any_configuration_arrives_as_it_was_written() {
     let config = "{ \"request\": \"echo_config\", \"x\": \"q\\\"uote \\\\ \\u0041 é😀 {n}\",\n\t\"y\": 'z' }";

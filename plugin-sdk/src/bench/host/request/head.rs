@@ -28,6 +28,13 @@ pub(crate) struct ReplyHead {
 }
 
 impl ReplyHead {
+    pub(crate) fn none() -> Self {
+        Self {
+            head: Head::default(),
+            streaming: false,
+            dialect: crate::Dialect::Other,
+        }
+    }
     pub(crate) fn status(&self) -> u16 {
         self.head.status
     }

@@ -14,6 +14,7 @@ mod inputs;
 mod interactions;
 mod lists;
 mod properties;
+mod system;
 mod usage;
 
 const DIALECTS: [Dialect; 7] = [
