@@ -100,7 +100,9 @@ impl<P: Policy> Slot<P> {
     /// See [`configured`] and [`undeclared`].
     pub fn configure(&self, config: &str) -> Result<(), String> {
         let mut policy = configured(config)?;
-        undeclared(&mut policy)?;
+        if undeclared(&mut policy)? {
+            policy = configured(config)?;
+        }
         self.reads.set(P::reads(&policy));
         self.policy.replace(Some(policy));
         #[cfg(target_arch = "wasm32")]

@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 
-use crate::{Failure, Hooks, Outcome, Policy, ReplyHead, Request, Usage, host};
+use crate::{Decision, Failure, Hooks, Outcome, Places, Policy, ReplyHead, Request, Usage, host};
 
 thread_local! {
     static MARKED: Cell<bool> = const { Cell::new(false) };
@@ -19,47 +19,74 @@ pub(crate) fn leave_mark() {
     MARKED.set(true);
 }
 
-/// Refuses a policy that implements a hook which it does not declare.
+/// Refuses a policy that implements a hook which it does not declare. Returns whether any of its own
+/// was called, and may have changed it.
 ///
 /// # Errors
 /// A sentence that names the hook.
-pub fn undeclared<P: Policy>(policy: &mut P) -> Result<(), String> {
+pub fn undeclared<P: Policy>(policy: &mut P) -> Result<bool, String> {
+    let mut changed = false;
     let lacks = |hook| !P::HOOKS.contains(hook);
-    if lacks(Hooks::REQUEST) && is_own(|| drop(policy.on_request(&mut nothing_lent()))) {
-        return never_called("on_request", "REQUEST");
+    if lacks(Hooks::REQUEST) {
+        match called(|| policy.on_request(&mut nothing_lent())) {
+            // One that looks at nothing and lets everything pass is as good as none.
+            Called::Own(Decision::Forward) => changed = true,
+            Called::Default => {}
+            _ => return never_called("on_request", "REQUEST"),
+        }
     }
-    if lacks(Hooks::REPLY) && is_own(|| drop(policy.on_reply(&no_reply(), &mut []))) {
+    if lacks(Hooks::REPLY) && called(|| policy.on_reply(&no_reply(), &mut [])).is_own() {
         return never_called("on_reply", "REPLY");
     }
-    if lacks(Hooks::FAILURE) && is_own(|| drop(policy.on_failure(&no_failure()))) {
+    if lacks(Hooks::FAILURE) && called(|| policy.on_failure(&no_failure())).is_own() {
         return never_called("on_failure", "FAILURE");
     }
-    if lacks(Hooks::END) && is_own(|| policy.on_end(&no_outcome())) {
+    if lacks(Hooks::END) && called(|| policy.on_end(&no_outcome())).is_own() {
         return never_called("on_end", "END");
     }
-    Ok(())
+    Ok(changed)
 }
 
-fn never_called(method: &str, hook: &str) -> Result<(), String> {
+fn never_called(method: &str, hook: &str) -> Result<bool, String> {
     Err(format!(
-        "the policy implements `{method}` and does not declare it, so it would never be called: add `Hooks::{hook}` to HOOKS"
+        "the policy implements `{method}` and does not declare it, so it would never be called: add `Hooks::{hook}` to HOOKS, or leave the method out"
     ))
 }
 
-/// Calls a hook; reports whether it is not the default.
-fn is_own(call: impl FnOnce()) -> bool {
+/// The outcome of a hook that was called.
+enum Called<T> {
+    /// It is the default.
+    Default,
+    /// It is the policy's own, and returned this.
+    Own(T),
+    /// It is the policy's own, and used what was not lent: in the sandbox that ends the instance.
+    #[cfg(not(target_arch = "wasm32"))]
+    Panicked,
+}
+
+impl<T> Called<T> {
+    fn is_own(&self) -> bool {
+        !matches!(self, Self::Default)
+    }
+}
+
+fn called<T>(call: impl FnOnce() -> T) -> Called<T> {
     MARKED.set(false);
     #[cfg(target_arch = "wasm32")]
-    call();
-    // A test's own policy may panic where nothing is lent, and then is one.
+    let returned = call();
     #[cfg(not(target_arch = "wasm32"))]
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
-    !MARKED.get()
+    let Ok(returned) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)) else {
+        return Called::Panicked;
+    };
+    match MARKED.get() {
+        true => Called::Default,
+        false => Called::Own(returned),
+    }
 }
 
 fn nothing_lent() -> Request {
     let mut request = Request::from_host(host::Request::none());
-    request.declare(crate::Places::all(), crate::Places::empty());
+    request.declare(Places::empty(), Places::empty());
     request
 }
 
@@ -101,7 +128,7 @@ fn no_outcome() -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Decision, Delta, Places, Refusal, bench::Bench, metrics};
+    use crate::{Delta, Refusal, bench::Bench, metrics};
 
     /// A policy of one method that declares these hooks.
     macro_rules! policy {
@@ -137,6 +164,9 @@ mod tests {
         fn on_end(&mut self, _: &Outcome) { metrics::count("ended", 1) }
     }
     policy! { Empty, Hooks::REQUEST, }
+    policy! { Stub, Hooks::END,
+        fn on_request(&mut self, _: &mut Request) -> Decision { Decision::Forward }
+    }
 
     #[test]
     fn a_hook_that_is_implemented_and_not_declared_is_named_before_any_exchange() {
@@ -151,11 +181,13 @@ mod tests {
             (why::<Panics>(), "on_end", "END"),
         ] {
             let expected = format!(
-                "the policy implements `{method}` and does not declare it, so it would never be called: add `Hooks::{hook}` to HOOKS"
+                "the policy implements `{method}` and does not declare it, so it would never be called: add `Hooks::{hook}` to HOOKS, or leave the method out"
             );
             assert_eq!(why, Some(expected));
         }
-        assert_eq!((why::<Declared>(), why::<Empty>()), (None, None));
+        for why in [why::<Declared>(), why::<Empty>(), why::<Stub>()] {
+            assert_eq!(why, None);
+        }
     }
 
     policy! { Blind, Hooks::REQUEST,
