@@ -71,6 +71,26 @@ async fn credentials_and_the_body_are_seen_only_where_granted() {
 }
 
 #[tokio::test]
+async fn views_show_what_is_read_and_a_system_prompt_grows() {
+    let source = Source {
+        bytes: file("probe.wasm"),
+        ..source(r#"{"system":"Be brief."}"#)
+    };
+    let policy = loader().load(source).unwrap();
+    let instance = policy.start().unwrap();
+    let mut call = call("hi");
+    let json = r#"{"messages":[{"role":"system","content":"S"},{"role":"user","content":"a"},{"role":"user","content":"b"}],"tools":[{"type":"function","function":{"name":"t"}}]}"#;
+    call.body.replace(json.into()).unwrap();
+    let (seen, outcome) = instance.on_request(call).await;
+    assert_eq!(outcome.unwrap().1, Decision::Forward);
+    assert_eq!(seen.headers().get("x-view").unwrap(), "S|b|t");
+    assert_eq!(
+        seen.body.render(),
+        json.replace(r#""S""#, r#""S\n\nBe brief.""#)
+    );
+}
+
+#[tokio::test]
 async fn a_failure_is_reported_to_the_instance_that_saw_the_request_and_it_may_answer() {
     let failure = || {
         Arc::new(Failure {

@@ -22,6 +22,10 @@ struct Probe {
     /// The headers that it can see are put, by name, into `x-headers`.
     #[serde(default)]
     headers: bool,
+    /// Put behind the system prompt; what it was, what the user said last and the names of tools are
+    /// put into `x-view`.
+    #[serde(default)]
+    system: Option<String>,
 }
 
 impl Policy for Probe {
@@ -40,6 +44,8 @@ impl Policy for Probe {
     fn reads(&self) -> Places {
         if self.reads {
             Places::all()
+        } else if self.system.is_some() {
+            Places::SYSTEM | Places::USER
         } else if self.append.is_some() {
             Places::USER
         } else {
@@ -68,6 +74,14 @@ impl Policy for Probe {
                 .map(|header| header.name)
                 .collect();
             request.set_header("x-headers", &names.join(","));
+        }
+        if let Some(text) = &self.system {
+            let tools: Vec<String> = request.tools().iter().map(|tool| tool.name).collect();
+            let (system, user) = (request.system().text(), request.last_user().text());
+            request.set_header("x-view", &format!("{system}|{user}|{}", tools.join(",")));
+            if let Err(why) = request.add_system(text) {
+                return Decision::refuse(400, why);
+            }
         }
         if let Some(append) = &self.append {
             request.edit_passages(|passage| Some(format!("{}{append}", passage.text)));
