@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Caller, Candidate, Claims, Estimates, Tags, Unit, caller, claims, targets};
+use super::{
+    Caller, Candidate, Claims, Estimates, Tags, Unit, caller, chain::Edits, claims, targets,
+};
 
 /// The upstream that an exchange came in for, because the app dialled a host that it claims.
 /// Travels as a request's extension.
@@ -226,6 +228,22 @@ impl Call {
         self.undo.len() > mark.undo
             || !self.body.unchanged_since(&mark.body)
             || !mark.claims.routes_like(&self.claims)
+    }
+
+    /// Counts the edits since `mark`, by what was edited.
+    pub(crate) fn count_edits(&self, mark: &Mark, edits: &mut Edits) {
+        edits.add_body(&self.body.changes_since(&mark.body));
+        for undo in self.undo.iter().skip(mark.undo) {
+            let what = match undo {
+                Undo::Header(..) => "headers",
+                Undo::Tag(..) => "tags",
+            };
+            edits.add(what, 1);
+        }
+        let before = mark.claims.reply_headers();
+        let more = self.claims.reply_headers.len().saturating_sub(before);
+        edits.add("reply-headers", u32::try_from(more).unwrap_or(u32::MAX));
+        edits.add("targets", (!mark.claims.routes_like(&self.claims)).into());
     }
 
     /// Takes back the headers for the reply that were set since `mark`.

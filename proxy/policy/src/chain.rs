@@ -18,8 +18,10 @@ use super::{
 };
 
 mod active;
+mod activity;
 mod run;
 
+pub use activity::{Activity, Edits, HookFigures};
 pub use run::Run;
 
 /// One policy in force.

@@ -22,6 +22,9 @@ pub struct Refusal {
     denial: Option<(StatusCode, String)>,
     /// For the person reading the app's log: what happened, and what would change it.
     pub message: Cow<'static, str>,
+    /// The policy on whose account the host refused, and the reason, of a bounded set. None where a
+    /// policy refused by itself, and where it was none's doing.
+    pub by: Option<Box<(Box<str>, &'static str)>>,
     /// Set where waiting helps.
     pub retry_after: Option<Duration>,
     /// Attempts were made in the app's place, until none was left.
@@ -133,6 +136,7 @@ impl Refusal {
             code,
             denial: None,
             message: message.into(),
+            by: None,
             retry_after: None,
             attempts_used_up: false,
             cause: None,
@@ -165,6 +169,15 @@ impl Refusal {
     pub fn worth_retrying_after(self, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// On account of a policy, for a reason of a bounded set.
+    #[must_use]
+    pub fn on_account_of(self, policy: &str, reason: &'static str) -> Self {
+        Self {
+            by: Some(Box::new((policy.into(), reason))),
             ..self
         }
     }

@@ -22,6 +22,7 @@ use super::{
 };
 
 mod batch;
+mod changes;
 mod edits;
 mod effort;
 mod facts;
@@ -38,6 +39,7 @@ mod system;
 mod tests;
 mod translated;
 
+pub use changes::Changes;
 pub use effort::Effort;
 use facts::{Facts, Model};
 use index::Index;
@@ -178,12 +180,19 @@ impl Body {
 
     /// Bytes of the passages in `places`: of edited ones the text's, of others the JSON source's.
     pub fn passage_bytes(&self, places: Places) -> u64 {
+        self.passage_figures(places).1
+    }
+
+    /// The number of passages in `places`, and their bytes as [`Self::passage_bytes`] counts them.
+    pub fn passage_figures(&self, places: Places) -> (u32, u64) {
         let spots = self.live_spots().filter(|s| places.contains(s.place));
         let size = |spot: &index::Spot| match self.edited_text(spot.id) {
             Some(text) => text.len(),
             None => spot.span.range().len().saturating_sub(2),
         };
-        spots.map(|spot| size(spot) as u64).sum()
+        spots.fold((0, 0), |(count, bytes), spot| {
+            (count + 1, bytes + size(spot) as u64)
+        })
     }
 
     /// Content that no policy can be shown: a label from a bounded set, and bytes. Empty without

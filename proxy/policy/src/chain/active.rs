@@ -9,7 +9,7 @@ use std::{
 
 use dialect::{Delta, Place, Places};
 
-use super::{LoadedPolicy, Stop, Verdict};
+use super::{Activity, LoadedPolicy, Stop, Verdict};
 use crate::{Blame, Coverage, Effect, Fault, Instance, hold::Hold};
 
 /// A policy in one exchange.
@@ -21,10 +21,10 @@ pub(super) struct ActivePolicy {
     /// True if it has had targets tried in the place of a failure: it does so once.
     pub(super) retried: bool,
     pub(super) verdict: Option<Verdict>,
-    pub(super) took: Duration,
     pub(super) holds: BTreeMap<u32, Withheld>,
     pub(super) places: Places,
     pub(super) coverage: Coverage,
+    pub(super) activity: Activity,
 }
 
 impl ActivePolicy {
@@ -35,10 +35,10 @@ impl ActivePolicy {
             out: false,
             retried: false,
             verdict: None,
-            took: Duration::ZERO,
             holds: BTreeMap::new(),
             places: policy.program.manifest().rewrites,
             coverage: Coverage::default(),
+            activity: Activity::default(),
         }
     }
 
@@ -83,7 +83,7 @@ impl ActivePolicy {
         // An instance that nothing will call again gives its slot and its memory back now, not at
         // the end of a reply.
         self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
-        self.took += took;
+        self.activity.took += took;
         let stays = matches!(self.verdict, Some(Verdict::Edited | Verdict::Retried));
         if !stays || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);
@@ -115,7 +115,8 @@ impl ActivePolicy {
     ) -> Result<(), Stop> {
         let listener = &self.policy.listener;
         self.out = true;
-        self.took += took;
+        self.activity.took += took;
+        self.activity.fault = Some(fault.label());
         let blocks = self.policy.on_error == Effect::Block;
         self.verdict = Some(if blocks {
             Verdict::Faulted

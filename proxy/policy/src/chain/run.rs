@@ -8,7 +8,7 @@ use std::{
 use dialect::Delta;
 
 use super::{
-    Chain, LoadedPolicy, Stop, Verdict,
+    Activity, Chain, LoadedPolicy, Stop, Verdict,
     active::{ActivePolicy, Side, mark},
 };
 use crate::{Call, Coverage, Decision, ReplyHead, call::Mark};
@@ -88,13 +88,13 @@ impl Run {
                 active.coverage.miss(reason, bytes);
                 continue;
             }
-            let shown = if reads {
+            let (passages, shown) = if reads {
                 for (what, bytes) in call.body.unseen() {
                     active.coverage.miss(what, *bytes);
                 }
-                call.body.passage_bytes(manifest.reads)
+                call.body.passage_figures(manifest.reads)
             } else {
-                0
+                (0, 0)
             };
             let mark = call.mark();
             let begun = (self.clock)();
@@ -104,6 +104,7 @@ impl Run {
             };
             call = back;
             let took = (self.clock)().duration_since(begun);
+            active.activity.request.call(passages, shown, took);
             match turn {
                 Ok((instance, decision)) => {
                     active.coverage.show(shown);
@@ -113,6 +114,7 @@ impl Run {
                         Decision::Serve(_) => Verdict::Served,
                         // The sandbox lets no policy try targets before anything failed.
                         Decision::Forward | Decision::TryNow(_) if call.edited_since(&mark) => {
+                            call.count_edits(&mark, &mut active.activity.request.edits);
                             Verdict::Edited
                         }
                         Decision::Forward | Decision::TryNow(_) => Verdict::Forwarded,
@@ -252,6 +254,8 @@ impl Run {
             };
             let now = (self.clock)();
             let took = now.duration_since(begun);
+            let texts = u32::try_from(shown.len()).unwrap_or(u32::MAX);
+            active.activity.reply.call(texts, bytes, took);
             match turn {
                 Ok((instance, Ok(texts))) => {
                     active.coverage.show(bytes);
@@ -264,6 +268,7 @@ impl Run {
                         let text = active.hold(delta, text, now);
                         if let Some(text) = text.filter(|text| *text != delta.text) {
                             edited = true;
+                            active.activity.reply.edits.add(delta.place.name(), 1);
                             mark(&mut changed, at);
                             delta.text = text;
                         }
@@ -327,12 +332,28 @@ impl Run {
         }
     }
 
+    /// Iterates over all policies: what each did, if it was called, what it was shown, and what not.
+    pub fn activities(
+        &self,
+    ) -> impl Iterator<Item = (&LoadedPolicy, Option<Verdict>, &Activity, &Coverage)> {
+        self.active.iter().map(|active| {
+            let ActivePolicy {
+                policy,
+                verdict,
+                activity,
+                coverage,
+                ..
+            } = active;
+            (&**policy, *verdict, activity, coverage)
+        })
+    }
+
     /// Iterates over the policies that were called: what each did, and how long it took.
     pub fn verdicts(&self) -> impl Iterator<Item = (&LoadedPolicy, Verdict, Duration)> {
         self.active.iter().filter_map(|active| {
             active
                 .verdict
-                .map(|verdict| (&*active.policy, verdict, active.took))
+                .map(|verdict| (&*active.policy, verdict, active.activity.took))
         })
     }
 }

@@ -192,6 +192,8 @@ impl<T: Transport> Worker<T> {
         guard.record.trace_id = trace_id(headers);
         if !dialect.is_read() {
             guard.record.endpoint = Some(Endpoint::at(request.uri().path()));
+        } else {
+            guard.record.path = request.uri().path_and_query().cloned();
         }
         guard
     }

@@ -27,7 +27,7 @@ use super::{
     generation::{Generation, family},
     path_of,
     places::Properties,
-    refusals::log_refusal,
+    refusals::note_refusal,
     render::call,
     settle::ExchangeGuard,
 };
@@ -183,8 +183,7 @@ fn answer(body: Bytes) -> Response<Bytes> {
 
 /// Refuses in the shape of the listing's provider: no dialect is one of listings.
 fn refused(refusal: &Refusal, provider: Provider, guard: &mut ExchangeGuard) -> Reply {
-    guard.record.error = Some(refusal.word().to_owned().into());
-    log_refusal(&guard.record.id, refusal);
+    note_refusal(&mut guard.record, refusal);
     let dialect = match provider {
         Provider::Openai => Dialect::OpenaiChat,
         Provider::Anthropic => Dialect::AnthropicMessages,

@@ -8,12 +8,19 @@ use policy::{Blame, Fault, chain::Stop};
 use crate::{
     overload::ShedReason,
     refusal::{Code, Refusal},
-    telemetry::metrics,
+    telemetry::{Record, metrics},
 };
 
 use super::{
     Reply, collect::Incomplete, encoding::Undecodable, settle::ExchangeGuard, shed::overloaded,
 };
+
+/// Notes a refusal for the record, and reports it as [`log_refusal`] does.
+pub(super) fn note_refusal(record: &mut Record, refusal: &Refusal) {
+    record.error = Some(refusal.word().to_owned().into());
+    record.refused.clone_from(&refusal.by);
+    log_refusal(&record.id, refusal);
+}
 
 /// Counts a refusal, and tells its cause to the operator, where there is one.
 pub(super) fn log_refusal(id: &str, refusal: &Refusal) {
@@ -56,29 +63,30 @@ pub(super) fn failed(policy: &str, fault: Fault) -> Refusal {
             format!("the policy `{policy}` failed, and may not be skipped"),
         ),
     };
-    refusal.caused_by(fault)
+    let reason = fault.label();
+    refusal.on_account_of(policy, reason).caused_by(fault)
 }
 
 pub(super) fn wordless(policy: &str) -> Refusal {
     let message =
         format!("the policy `{policy}` answers with a text, and this API's replies hold none");
-    Refusal::new(Code::PolicyFailed, message)
+    Refusal::new(Code::PolicyFailed, message).on_account_of(policy, "no_text")
 }
 
-pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
+pub(super) fn unseen(policy: &str, what: &'static str) -> Refusal {
     let skip = skip(what);
     let message = format!(
         "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: {skip}` for the policy"
     );
-    Refusal::new(Code::Unseen, message)
+    Refusal::new(Code::Unseen, message).on_account_of(policy, what)
 }
 
-pub(super) fn unseen_reply(policy: &str, what: &str) -> Refusal {
+pub(super) fn unseen_reply(policy: &str, what: &'static str) -> Refusal {
     let skip = skip(what);
     let message = format!(
         "the policy `{policy}` can't see what this request fetches ({what}), so it is not sent; the operator may set `on_unseen: {skip}` for the policy"
     );
-    Refusal::new(Code::Unseen, message)
+    Refusal::new(Code::Unseen, message).on_account_of(policy, what)
 }
 
 /// The value of `on_unseen` that lets no more pass than what `what` names.
@@ -89,10 +97,10 @@ fn skip(what: &str) -> String {
     }
 }
 
-pub(super) fn unreadable_reply(policy: &str, reason: &str) -> Refusal {
+pub(super) fn unreadable_reply(policy: &str, reason: &'static str) -> Refusal {
     let message =
         format!("the policy `{policy}` can't see the reply ({reason}), so it is not given out");
-    Refusal::new(Code::UpstreamUnreadable, message)
+    Refusal::new(Code::UpstreamUnreadable, message).on_account_of(policy, reason)
 }
 
 pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
@@ -153,8 +161,7 @@ pub(super) fn too_large(limit: usize) -> Refusal {
 
 /// A refusal as the app gets it, noted for the record.
 pub(super) fn refuse(refusal: Refusal, guard: &mut ExchangeGuard) -> Reply {
-    guard.record.error = Some(refusal.word().to_owned().into());
-    log_refusal(&guard.record.id, &refusal);
+    note_refusal(&mut guard.record, &refusal);
     let listed = guard.listed;
     let answer = refusal.answer(guard.record.dialect);
     // An upstream's word on its own connection ends there; this is ours.

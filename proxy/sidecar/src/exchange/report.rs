@@ -9,10 +9,16 @@ use std::{
     time::Duration,
 };
 
-use policy::{Coverage, Fault, LoadedPolicy, chain::Listener};
-use tracing::{info, warn};
+use policy::{
+    Coverage, Fault, LoadedPolicy, Run,
+    chain::{Activity, Listener},
+};
+use tracing::{debug, info, warn};
 
-use crate::telemetry::metrics::{Hook, PolicyMeter};
+use crate::telemetry::{
+    Verdict,
+    metrics::{Hook, PolicyMeter},
+};
 
 /// Reports what happens to one policy.
 #[derive(Debug)]
@@ -30,6 +36,71 @@ impl PolicyReporter {
             memory: AtomicU64::new(0),
         }
     }
+}
+
+/// Returns what each policy that was called did.
+pub(super) fn verdicts(run: &Run) -> Vec<Verdict> {
+    let called = run
+        .activities()
+        .filter_map(|(policy, verdict, activity, _)| {
+            let Activity {
+                request,
+                reply,
+                took,
+                ..
+            } = activity;
+            Some(Verdict {
+                name: Arc::clone(&policy.name),
+                version: Arc::clone(&policy.version),
+                verdict: verdict?.label(),
+                micros: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
+                edits: request.edits.clone(),
+                reply_edits: reply.edits.clone(),
+            })
+        });
+    called.collect()
+}
+
+/// Logs what each policy of the chain was shown and answered, where `log.level` is `debug`: numbers
+/// and names, never text. A policy that was not called has a line, too.
+pub(super) fn log_activities(id: &str, run: &Run) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for (policy, verdict, activity, coverage) in run.activities() {
+        let Activity {
+            request,
+            reply,
+            fault,
+            ..
+        } = activity;
+        let missed: Vec<String> = (coverage.missed().iter())
+            .map(|(reason, bytes)| format!("{reason} {bytes}"))
+            .collect();
+        debug!(
+            id,
+            policy = %policy.name,
+            version = %policy.version,
+            answered = verdict.map_or("not called", policy::chain::Verdict::label),
+            fault,
+            request.calls,
+            request.passages = request.texts,
+            request.bytes,
+            request.micros = micros(request.took),
+            request.edits = %request.edits,
+            reply.calls,
+            reply.deltas = reply.texts,
+            reply.bytes,
+            reply.micros = micros(reply.took),
+            reply.edits = %reply.edits,
+            missed = missed.join(", "),
+            "policy"
+        );
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Listener for PolicyReporter {

@@ -22,6 +22,7 @@ use super::{
     passing::BodyProgress,
     refusals::incomplete_request,
     render::Terms,
+    report::{log_activities, verdicts},
     shadow::{self, Figures},
     translation::Notes,
 };
@@ -411,17 +412,10 @@ impl Drop for ExchangeGuard {
         }
         let settled = self.account();
         self.record.model_label = self.generation.models.label(self.record.model.as_deref());
-        let verdicts = self.run.iter().flat_map(Run::verdicts);
-        self.record.policies = verdicts
-            .map(|(policy, verdict, took)| telemetry::Verdict {
-                name: Arc::clone(&policy.name),
-                version: Arc::clone(&policy.version),
-                verdict: verdict.label(),
-                micros: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
-            })
-            .collect();
+        self.record.policies = self.run.as_ref().map(verdicts).unwrap_or_default();
         if let Some(run) = &self.run {
             run.report_coverage();
+            log_activities(&self.record.id, run);
         }
         if self.run.as_ref().is_some_and(Run::ends) {
             let outcome = Arc::new(self.outcome());

@@ -17,6 +17,7 @@ use std::{
 };
 
 use dialect::endpoint::Endpoint;
+use policy::chain::Edits;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
@@ -159,6 +160,9 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     if let Some(endpoint) = record.endpoint {
         o.word(key!("endpoint"), endpoint.name());
     }
+    if let Some(path) = &record.path {
+        o.text(key!("path"), path.path());
+    }
     if let Some(model) = &record.model {
         o.text(key!("model"), model);
     }
@@ -259,6 +263,8 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
             o.text(key!("version"), &policy.version);
             o.word(key!("verdict"), policy.verdict);
             o.milliseconds(key!("ms"), Duration::from_micros(policy.micros.into()));
+            o.counts(key!("edits"), &policy.edits);
+            o.counts(key!("reply_edits"), &policy.reply_edits);
             o.0.push(b'}');
         }
         o.0.push(b']');
@@ -268,6 +274,12 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     }
     if let Some(error) = &record.error {
         o.text(key!("error"), error);
+        if let Some((policy, reason)) = record.refused_by() {
+            o.text(key!("refused_by"), policy);
+            if let Some(reason) = reason {
+                o.word(key!("reason"), reason);
+            }
+        }
     }
     if record.client_gone {
         o.flag(key!("client_gone"), true);
@@ -318,9 +330,17 @@ fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     }
     for policy in &record.policies {
         let _ = write!(line, ", {} {}", plain(&policy.name), policy.verdict);
+        for edits in [&policy.edits, &policy.reply_edits] {
+            if !edits.is_empty() {
+                let _ = write!(line, " ({edits})");
+            }
+        }
     }
     if let Some(error) = &record.error {
         let _ = write!(line, ", {}", plain(error));
+        if let Some((policy, reason)) = record.refused_by() {
+            let _ = write!(line, " by {} {}", plain(policy), reason.unwrap_or_default());
+        }
     }
     if record.client_gone {
         let _ = write!(line, ", app hung up");
@@ -396,6 +416,12 @@ impl Object<'_> {
         if open {
             self.0.push(b'}');
         }
+    }
+    /// Counts of edits, where there are any.
+    fn counts(&mut self, key: &'static str, edits: &Edits) {
+        self.members(key, &mut edits.iter(), |out, count| {
+            digits(out, count.into(), 1)
+        });
     }
     fn milliseconds(&mut self, key: &'static str, value: Duration) {
         self.key(key);

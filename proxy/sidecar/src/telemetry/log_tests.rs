@@ -35,17 +35,24 @@ fn record() -> Record {
                 version: "1.0.0".into(),
                 verdict: "edited",
                 micros: 41,
+                edits: edits(&[("user", 2), ("tags", 1)]),
+                reply_edits: edits(&[("assistant", 37)]),
             },
             Verdict {
                 name: "model-router".into(),
                 version: "0.3.0".into(),
                 verdict: "forwarded",
                 micros: 7,
+                ..Verdict::default()
             },
         ],
         generation: 3,
         ..Record::new("req-1".into(), Dialect::OpenaiChat)
     }
+}
+
+fn edits(counts: &[(&'static str, u32)]) -> Edits {
+    counts.iter().copied().collect()
 }
 
 fn line(write: fn(&mut Vec<u8>, &Record, Duration), record: &Record) -> String {
@@ -66,11 +73,43 @@ fn an_exchange_is_one_json_line_with_these_fields() {
             r#"{"timestamp":"2026-11-21T23:00:05.000042Z","level":"INFO","message":"exchange","id":"req-1","dialect":"openai.chat","#,
             r#""model":"fast","target":"openai/gpt-5-mini","status":200,"streaming":true,"input_tokens":12,"cached_input_tokens":4,"#,
             r#""output_tokens":34,"reasoning_tokens":0,"finish":"stop","first_token_ms":210.042,"total_ms":812.345,"overhead_ms":0.180,"#,
-            r#""request_bytes":1024,"reply_bytes":4096,"policies":[{"policy":"pii-redact","version":"1.0.0","verdict":"edited","ms":0.041},"#,
+            r#""request_bytes":1024,"reply_bytes":4096,"policies":[{"policy":"pii-redact","version":"1.0.0","verdict":"edited","ms":0.041,"edits":{"user":2,"tags":1},"reply_edits":{"assistant":37}},"#,
             r#"{"policy":"model-router","version":"0.3.0","verdict":"forwarded","ms":0.007}],"generation":3}"#,
             "\n"
         )
     );
+}
+
+#[test]
+fn a_refusal_says_by_whom_and_why_and_its_path_without_the_query() {
+    let path = "/v1/chat/completions?key=a-secret";
+    let mut refused = Record {
+        path: path.parse().ok(),
+        error: Some("unseen_by_policy".into()),
+        refused: Some(Box::new(("prompt-guard".into(), "image"))),
+        ..record()
+    };
+    let said = line(json, &refused);
+    assert!(
+        said.contains(r#","path":"/v1/chat/completions","model":"#),
+        "{said}"
+    );
+    let why = r#","error":"unseen_by_policy","refused_by":"prompt-guard","reason":"image","#;
+    assert!(said.contains(why) && !said.contains("secret"), "{said}");
+    let said = line(text, &refused);
+    assert!(
+        said.contains(", unseen_by_policy by prompt-guard image"),
+        "{said}"
+    );
+    // By its own verdict, whose reason is the code.
+    (refused.refused, refused.error) = (None, Some("pii_found".into()));
+    refused.policies[0].verdict = "refused";
+    let said = line(json, &refused);
+    let why = r#","error":"pii_found","refused_by":"pii-redact","generation""#;
+    assert!(said.contains(why), "{said}");
+    // Without an error nobody refused: the app got an answer all the same.
+    refused.error = None;
+    assert_eq!(refused.refused_by(), None);
 }
 
 #[test]
@@ -180,7 +219,7 @@ fn names_from_outside_can_neither_break_the_line_nor_flood_it() {
 fn a_person_reads_what_happened_in_one_line() {
     assert_eq!(
         line(text, &record()),
-        "23:00:05 200 openai.chat fast -> openai/gpt-5-mini 812.3 ms, first 210.0 ms, ours 0.18 ms, 12 + 34 tokens, pii-redact edited, model-router forwarded [req-1]\n"
+        "23:00:05 200 openai.chat fast -> openai/gpt-5-mini 812.3 ms, first 210.0 ms, ours 0.18 ms, 12 + 34 tokens, pii-redact edited (user 2, tags 1) (assistant 37), model-router forwarded [req-1]\n"
     );
 }
 

@@ -273,6 +273,7 @@ fn verdicts_are_counted_with_the_exchange() {
         version: "1".into(),
         verdict,
         micros: 1,
+        ..Verdict::default()
     };
     settle(&Record {
         policies: vec![verdict("edited")],
@@ -360,6 +361,7 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
             version: "1".into(),
             verdict: "edited",
             micros: 1,
+            ..Verdict::default()
         }],
         cost: Some(NanoDollars(1)),
         ..record("table")

@@ -7,7 +7,8 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use dialect::{Dialect, Usage, endpoint::Endpoint};
-use policy::Tags;
+use http::uri::PathAndQuery;
+use policy::{Tags, chain::Edits};
 
 use crate::cost::{NanoDollars, Units};
 
@@ -35,6 +36,8 @@ pub struct Record {
     pub dialect: Dialect,
     /// The endpoint of what passes unread; none of what a dialect reads.
     pub endpoint: Option<Endpoint>,
+    /// Path that the app requested of what a dialect reads; its query is in no log.
+    pub path: Option<PathAndQuery>,
     /// Model that the app requested.
     pub model: Option<String>,
     /// The bounded name of `model`, from [`metrics::Models::label`].
@@ -89,6 +92,9 @@ pub struct Record {
     pub policies: Vec<Verdict>,
     /// The refusal's or fault's code.
     pub error: Option<Cow<'static, str>>,
+    /// The policy on whose account the host refused, and the reason, of a bounded set. A policy's own
+    /// refusal is its verdict.
+    pub refused: Option<Box<(Box<str>, &'static str)>>,
     /// The app hung up before the end.
     pub client_gone: bool,
     /// The generation that it ran on.
@@ -106,6 +112,7 @@ impl Record {
             id,
             dialect,
             endpoint: None,
+            path: None,
             model: None,
             model_label: metrics::other(),
             upstream: None,
@@ -133,6 +140,7 @@ impl Record {
             reply_bytes: 0,
             policies: Vec::new(),
             error: None,
+            refused: None,
             client_gone: false,
             generation: 0,
             translated: None,
@@ -184,6 +192,18 @@ pub struct EarlierAttempt {
 }
 
 impl Record {
+    /// Returns the policy that it was refused by or on account of, and the reason where it is not
+    /// the error's code.
+    pub fn refused_by(&self) -> Option<(&str, Option<&'static str>)> {
+        self.error.as_ref()?;
+        if let Some((policy, reason)) = self.refused.as_deref() {
+            return Some((policy, Some(reason)));
+        }
+        let mut all = self.policies.iter();
+        let refused = all.find(|policy| policy.verdict == policy::chain::Verdict::Refused.label());
+        refused.map(|policy| (&*policy.name, None))
+    }
+
     /// Iterates over all attempts, in order, each with its target.
     pub fn attempts(&self) -> impl Iterator<Item = (&str, Attempted)> {
         let earlier = self.earlier.iter().map(|made| (&*made.target, made.end));
@@ -198,7 +218,7 @@ impl Record {
 }
 
 /// Verdict of one policy on one exchange.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Verdict {
     /// Its name in the chain.
     pub name: Arc<str>,
@@ -208,6 +228,10 @@ pub struct Verdict {
     pub verdict: &'static str,
     /// Time in its hooks, in microseconds.
     pub micros: u32,
+    /// Its edits of the request.
+    pub edits: Edits,
+    /// Its edits of the reply: those of a stream by event.
+    pub reply_edits: Edits,
 }
 
 /// Counts and logs an exchange. To be called once, however the exchange ended.

@@ -211,6 +211,37 @@ async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
 }
 
 #[tokio::test]
+async fn each_policy_has_an_account_of_its_calls_its_edits_and_its_fault() {
+    let (chain, _) = chain(&[
+        ("a", Does::Signs, Effect::Block),
+        ("b", Does::TrapsAfterEdit, Effect::Skip),
+        ("c", Does::Judges, Effect::Block),
+    ]);
+    let mut run = run(&chain);
+    drop(run.on_request(call(), None).await.unwrap());
+    let accounts: Vec<String> = run
+        .activities()
+        .map(|(policy, verdict, activity, _)| {
+            let Activity { request, fault, .. } = activity;
+            let verdict = verdict.map_or("none", Verdict::label);
+            let fault = fault.unwrap_or("-");
+            format!(
+                "{} {verdict} {} {} {fault}",
+                policy.name, request.calls, request.edits
+            )
+        })
+        .collect();
+    assert_eq!(
+        accounts,
+        [
+            "a edited 1 headers 1 -",
+            "b skipped 1 none trap",
+            "c edited 1 headers 1 -"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_nobody_can_read_is_left_to_policies_that_read_nothing() {
     let (chain, events) = chain(&[("a", Does::Refuses, Effect::Block)]);
     let mut run = run(&chain);

@@ -27,7 +27,7 @@ use super::{
     REQUEST_ID, Reply,
     encoding::{self, Codings},
     head::{is_stream, is_text},
-    refusals::{log_refusal, unterminated},
+    refusals::{note_refusal, unterminated},
     settle::ExchangeGuard,
     socket,
     whole::decoder_limits,
@@ -124,8 +124,7 @@ impl ExchangeGuard {
             self.fail_target();
         }
         let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
-        self.record.error = Some(refusal.word().to_owned().into());
-        log_refusal(&self.record.id, &refusal);
+        note_refusal(&mut self.record, &refusal);
         self.record.client_gone = false;
         refusal
     }
