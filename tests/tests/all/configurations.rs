@@ -221,7 +221,8 @@ fn refused(mut config: Value) -> Option<String> {
         }
     }
     let (code, said) = check(folder.path(), &serde_yaml::to_string(&config).unwrap());
-    (code != Some(0)).then_some(said)
+    let is_warned = said.contains("warning: ");
+    (code != Some(0) || is_warned).then_some(said)
 }
 
 fn check(folder: &Path, yaml: &str) -> (Option<i32>, String) {
@@ -239,7 +240,12 @@ fn check_finds_what_a_policy_would_refuse_at_the_start() {
     for (entry, words) in [
         (
             "{ use: pii-redactor }",
-            &["pii-redactor", "no `pii-redactor.wasm`"][..],
+            &[
+                "chain[0]",
+                "pii-redactor",
+                "no `pii-redactor.wasm`",
+                "did you mean `pii-redact`?",
+            ][..],
         ),
         (
             "{ use: token-rate-limit, config: { rules: [{ per: tenant, tokens: 10, every: 1m }] } }",
@@ -247,7 +253,7 @@ fn check_finds_what_a_policy_would_refuse_at_the_start() {
         ),
         (
             "{ use: pii-redact, config: { mode: tokenise } }",
-            &["pii-redact", "mode", "`tokenize`"],
+            &["pii-redact", "mode", "`tokenize`", "  1 | "],
         ),
         (
             "{ use: pii-redact, config: { detect: [e-mail] } }",
@@ -268,5 +274,47 @@ fn check_finds_what_a_policy_would_refuse_at_the_start() {
         for word in words {
             assert!(said.contains(word), "{entry} lacks {word}: {said}");
         }
+    }
+}
+
+#[test]
+fn check_shows_the_line_and_says_what_looks_wrong_and_what_it_could_not_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "listen:\n\tbase_url: 127.0.0.1:1\n";
+    let (code, said) = check(folder.path(), yaml);
+    assert_eq!(code, Some(2), "{said}");
+    for words in [
+        "outrigger.yaml:2:1: is indented with a tab",
+        "\n  2 | →base_url",
+        "\n    | ^",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let yaml =
+        "upstreams: { a: { dialect: openai, url: 'https://api.openai.com', key: sk-not-a-key } }\n";
+    let (code, said) = check(folder.path(), yaml);
+    assert_eq!(code, Some(0), "{said}");
+    for words in [
+        "warning: outrigger.yaml:1:41: upstreams.a.url: has no path, and openai serves",
+        "upstreams.a.key: is in the file itself",
+        "not checked: upstreams and their keys, as nothing is sent: a",
+        "not checked: whether 127.0.0.1:4141 and 127.0.0.1:4190 are free",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("sk-not-a-key"), "{said}");
+    // Elsewhere, what the pod alone has is no mistake, and nothing is passed over in silence.
+    let yaml = "upstreams: { a: { dialect: openai, url: 'https://x.example/v1', key: '${NOT_HERE}' } }\npolicies: { directory: /not/here, chain: [{ use: pii-redact }] }\n";
+    let (code, said) = check(folder.path(), yaml);
+    assert_eq!(code, Some(2), "{said}");
+    let elsewhere = ["check", "--config", "outrigger.yaml", "--elsewhere"];
+    let (code, said) = run_to_end(&elsewhere, folder.path(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for words in [
+        "not checked: upstreams.a.key the environment has no `NOT_HERE`",
+        "not checked: policies.directory can't be read",
+        "not checked: the policies, their grants and their configurations",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
     }
 }

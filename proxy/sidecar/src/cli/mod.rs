@@ -5,7 +5,13 @@
 //! error (or one per problem of a file) and an exit code, never a backtrace: 2 where a person must
 //! change what they wrote, 1 where the machine is in the way.
 
-use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -116,8 +122,14 @@ pub fn finish(result: Result<(), Stop>) -> ExitCode {
 
 /// Writes to standard error, for the person at the terminal or whoever reads the pod's log.
 fn complain(stop: &Stop) {
+    let mut out = std::io::stderr();
+    let words = match stop {
+        // Lines of the file are for a person, and for no log.
+        Stop::Configuration(problems) if out.is_terminal() => problems.with_lines(),
+        stop => stop.to_string(),
+    };
     // A closed standard error is nobody who could read it.
-    let _ = writeln!(std::io::stderr(), "outrigger: {stop}");
+    let _ = writeln!(out, "outrigger: {words}");
 }
 
 /// Writes an answer to standard output.

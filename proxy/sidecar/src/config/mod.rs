@@ -19,6 +19,7 @@ mod harden;
 pub mod hosts;
 pub mod identity;
 pub mod listen;
+pub(crate) mod near;
 mod overload;
 mod overrides;
 pub(crate) mod pattern;
@@ -30,6 +31,7 @@ mod tags;
 pub(crate) mod tests;
 mod upstream;
 pub mod values;
+mod warnings;
 
 pub use files::cases;
 pub(crate) use files::{self as file, scalars};
@@ -49,6 +51,7 @@ pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
 pub use upstream::{Base, Endpoint, Key, Kind, NoPath, Upstream};
+pub use warnings::warnings;
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -152,20 +155,44 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
         overrides: &Overrides,
     ) -> Result<Self, Problems> {
+        let (yaml, name) = Self::read(path)?;
+        Self::parse(&yaml, &name, env, overrides)
+    }
+
+    /// Reads a file's text. Returns it with the file's name.
+    fn read(path: &std::path::Path) -> Result<(String, String), Problems> {
         let name = path.display().to_string();
-        let alone = |message: String| {
-            Problems(vec![Problem {
-                file: name.clone(),
-                at: None,
-                key: String::new(),
-                message,
-            }])
-        };
+        let alone = |message: String| Problems(vec![Problem::of_file(&name, message)]);
         let bytes =
             std::fs::read(path).map_err(|e| alone(format!("can't be read: {}", io_words(&e))))?;
         let yaml = String::from_utf8(bytes)
             .map_err(|_| alone("is not UTF-8 text; save it as UTF-8".into()))?;
-        Self::parse(&yaml, &name, env, overrides)
+        Ok((yaml, name))
+    }
+
+    /// Reads the shape of a file's text.
+    fn written(yaml: &str, name: &str) -> Result<file::File, Problems> {
+        let empty = yaml
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        if empty {
+            return Ok(file::File::default());
+        }
+        file::File::read(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, yaml, &e)]))
+    }
+
+    /// Reads and checks a file on another machine than it is for: what this one lacks (variables,
+    /// secrets' files, the policy directory) is no problem, and returned, a sentence each.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_elsewhere(
+        path: &std::path::Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Vec<String>), Problems> {
+        let (yaml, name) = Self::read(path)?;
+        let file = Self::written(&yaml, &name)?;
+        check::check_at(check::Machine::Another, file, &name, &yaml, env)
     }
 
     /// Checks a file's text, with command-line values in place of its own; `name` is the file's
@@ -179,14 +206,7 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
         overrides: &Overrides,
     ) -> Result<Self, Problems> {
-        let empty = yaml
-            .lines()
-            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-        let mut file = if empty {
-            file::File::default()
-        } else {
-            file::File::read(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, &e)]))?
-        };
+        let mut file = Self::written(yaml, name)?;
         overrides.apply(&mut file);
         check::check(file, name, yaml, env)
     }

@@ -112,6 +112,9 @@ fn number_and_unit(text: &str) -> (&str, &str) {
     )
 }
 
+/// The beginning of what is said of a variable that is not set.
+pub(crate) const NO_VARIABLE: &str = "the environment has no";
+
 /// Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for a literal `${`. A default is used
 /// where the variable is unset or empty.
 ///
@@ -147,7 +150,7 @@ pub fn substitute(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<St
             (None, Some(default)) => out.push_str(default),
             (None, None) => {
                 return Err(format!(
-                    "the environment has no `{name}`; set it or write `${{{name}:-default}}`"
+                    "{NO_VARIABLE} `{name}`; set it or write `${{{name}:-default}}`"
                 ));
             }
         }

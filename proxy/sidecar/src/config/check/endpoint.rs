@@ -4,17 +4,19 @@ use dialect::recognise::{Surface, recognise};
 
 /// The part of `path` that is a call's own, where it ends in one.
 fn endpoint_of(path: &str) -> Option<&str> {
-    let called = |path: &str| {
+    let call = |path: &str| {
         let surface = recognise(&http::Method::POST, path, &http::HeaderMap::new());
-        matches!(surface, Surface::Call(_))
+        match surface {
+            Surface::Call(dialect) => Some(dialect),
+            _ => None,
+        }
     };
-    if !called(path) {
-        return None;
-    }
-    // The shortest end that is a call by itself, without the version before it.
+    let called = call(path)?;
+    // The shortest end that is the same call by itself, without the version before it.
     let starts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
     let shortest = starts.into_iter().rev().map(|at| path.split_at(at).1);
-    shortest.into_iter().find(|end| called(end)).or(Some(path))
+    let mut shortest = shortest.filter(|end| call(end) == Some(called));
+    shortest.next().or(Some(path))
 }
 
 /// Splits a base URL into scheme and authority, and the path without its trailing slash.

@@ -118,7 +118,7 @@ impl Check<'_> {
             }
             Err(error) => {
                 let cause = io_words(&error);
-                self.problem(at, format!("names a file that can't be read: {cause}"));
+                self.lack(at, format!("names a file that can't be read: {cause}"));
                 None
             }
         }

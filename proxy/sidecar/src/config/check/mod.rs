@@ -10,6 +10,7 @@ use std::{fmt::Display, ops::Deref, path::PathBuf, str::FromStr, time::Duration}
 use super::{
     Config, Limits, Log, LogFormat, LogLevel,
     file::{self, Count, File, Number, Share, Size, Span, Text},
+    near::near,
     problems::{Path, Problem, Problems, locate},
     scalars::listed,
     values,
@@ -41,11 +42,33 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Checks a parsed file. `yaml` is its text, for line numbers.
 pub(super) fn check(file: File, name: &str, yaml: &str, env: Env<'_>) -> Result<Config, Problems> {
+    check_at(Machine::This, file, name, yaml, env).map(|(config, _)| config)
+}
+
+/// The machine that a configuration is checked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// The one that it is for.
+    This,
+    /// Another one: what that lacks (variables, files, directories) is no mistake.
+    Another,
+}
+
+/// The same on some machine, with what could not be checked there, a sentence each.
+pub(super) fn check_at(
+    machine: Machine,
+    file: File,
+    name: &str,
+    yaml: &str,
+    env: Env<'_>,
+) -> Result<(Config, Vec<String>), Problems> {
     let mut check = Check {
         name,
         yaml,
         env,
+        machine,
         problems: Vec::new(),
+        absent: Vec::new(),
         read: Vec::new(),
     };
     let config = check.config(file);
@@ -53,7 +76,7 @@ pub(super) fn check(file: File, name: &str, yaml: &str, env: Env<'_>) -> Result<
         check.caps_have_prices(&config);
     }
     if check.problems.is_empty() {
-        Ok(config)
+        Ok((config, check.absent))
     } else {
         Err(Problems(check.problems))
     }
@@ -65,7 +88,10 @@ struct Check<'a> {
     name: &'a str,
     yaml: &'a str,
     env: Env<'a>,
+    machine: Machine,
     problems: Vec<Problem>,
+    /// What another machine lacks, a sentence each.
+    absent: Vec<String>,
     read: Vec<PathBuf>,
 }
 
@@ -197,6 +223,16 @@ impl Check<'_> {
         });
     }
 
+    /// Notes that the machine lacks something: a mistake where the configuration is for it.
+    #[cold]
+    #[inline(never)]
+    fn lack(&mut self, at: &Path, message: String) {
+        match self.machine {
+            Machine::This => self.note(at, message),
+            Machine::Another => self.absent.push(format!("{at} {message}")),
+        }
+    }
+
     fn text(&mut self, at: &Path, written: Option<&impl Deref<Target = str>>) -> Option<String> {
         self.substituted(at, written.map(|written| &**written))
     }
@@ -206,7 +242,10 @@ impl Check<'_> {
         match values::substitute(written?, self.env) {
             Ok(text) => Some(text),
             Err(message) => {
-                self.note(at, message);
+                match message.starts_with(values::NO_VARIABLE) {
+                    true => self.lack(at, message),
+                    false => self.note(at, message),
+                }
                 None
             }
         }
@@ -270,9 +309,14 @@ impl Check<'_> {
             let known = words.iter().find(|(word, _)| *word == text);
             known.map(|(_, value)| *value).ok_or_else(|| {
                 let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+                let meant = near(text, words.iter().map(|(word, _)| *word));
+                let then = match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "write one of them".to_owned(),
+                };
                 match all.as_slice() {
-                    [one, other] => format!("is neither {one} nor {other}; write one of them"),
-                    _ => format!("is none of {}; write one of them", listed(&all, "and")),
+                    [one, other] => format!("is neither {one} nor {other}; {then}"),
+                    _ => format!("is none of {}; {then}", listed(&all, "and")),
                 }
             })
         })

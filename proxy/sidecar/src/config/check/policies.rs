@@ -40,7 +40,7 @@ impl Check<'_> {
             }
             Some(path) => {
                 if let Err(error) = std::fs::read_dir(path) {
-                    self.problem(
+                    self.lack(
                         &at.key("directory"),
                         format!("can't be read: {}", io_words(&error)),
                     );

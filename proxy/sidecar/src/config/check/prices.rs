@@ -73,7 +73,7 @@ impl Check<'_> {
         let written = match PriceFile::read(yaml) {
             Ok(written) => written,
             Err(error) => {
-                self.problems.push(Problem::from_yaml(name, &error));
+                self.problems.push(Problem::from_yaml(name, yaml, &error));
                 return BTreeMap::new();
             }
         };
@@ -81,11 +81,14 @@ impl Check<'_> {
             name,
             yaml,
             env: self.env,
+            machine: self.machine,
             problems: Vec::new(),
+            absent: Vec::new(),
             read: Vec::new(),
         };
         let models = inner.price_lines(written);
         self.problems.append(&mut inner.problems);
+        self.absent.append(&mut inner.absent);
         models
     }
 

@@ -8,6 +8,7 @@ use super::Check;
 use crate::config::{
     AliasTarget, Target, Upstream,
     file::{TargetEntry, Text, Weight, WrittenTarget},
+    near::near,
     problems::Path,
 };
 
@@ -124,11 +125,16 @@ impl Check<'_> {
         };
         if !upstreams.contains_key(upstream) {
             let known: Vec<_> = upstreams.keys().map(|name| format!("`{name}`")).collect();
+            let meant = near(upstream, upstreams.keys().map(String::as_str));
+            // What a variable holds is not repeated.
+            let meant = meant.filter(|_| text == written.0);
+            let meant = meant.map(|name| format!("did you mean `{name}/{model}`? "));
             self.problem(
                 at,
                 format!(
-                    "`{}` names an upstream that is not under `upstreams`; there {} {}",
+                    "`{}` names an upstream that is not under `upstreams`; {}there {} {}",
                     written.0,
+                    meant.unwrap_or_default(),
                     if known.len() == 1 { "is" } else { "are" },
                     known.join(", ")
                 ),

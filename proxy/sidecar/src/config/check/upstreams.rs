@@ -229,7 +229,7 @@ impl Check<'_> {
                 at,
                 "holds no PEM certificate; give a file with `-----BEGIN CERTIFICATE-----` in it",
             ),
-            Err(error) => self.problem(at, format!("can't be read: {}", io_words(&error))),
+            Err(error) => self.lack(at, format!("can't be read: {}", io_words(&error))),
         }
         None
     }

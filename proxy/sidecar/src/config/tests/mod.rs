@@ -233,9 +233,9 @@ fn each_mistake_in_a_files_shape_or_numbers_is_reported_with_its_place_and_what_
             lisen: {} => t.yaml:1:1 | unknown field `lisen` | `listen`
             listen:\n  base_ulr: 127.0.0.1:1 => t.yaml:2:3 | listen | `base_ulr` | `base_url`
             upstreams: { a: { kind: embedded }, a: { kind: embedded } } => `a` stands twice
-            admin: 127.0.0.1:1\nadmin: 127.0.0.1:2 => t.yaml:1:1 | duplicate field `admin`
+            admin: 127.0.0.1:1\nadmin: 127.0.0.1:2 => t.yaml:2:1 | duplicate field `admin`
             admin: => t.yaml:1:7 | admin | leave the key out
-            listen: 127.0.0.1:4141 => t.yaml:1:9 | listen | expected struct Listen
+            listen: 127.0.0.1:4141 => t.yaml:1:9 | listen | and not keys with values
             a: [ => t.yaml:
             upstreams: { u: { dialect: openai, url: http://a, key: ${OPENAI_API_KEY} } }
                 => must stand in quotes

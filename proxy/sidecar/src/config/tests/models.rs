@@ -300,7 +300,7 @@ fn what_models_take_of_a_request_is_read() {
             model_facts: { m: { like: my-own } } => model_facts.m.like | `my-own` is no model | `gpt-5-mini`
             model_facts: { m: { like: 'gpt-*' } } => model_facts.m.like | is no model
             model_facts: { m: { refuses: [heat] } } => model_facts.m.refuses[0] | `heat` is none of | `temperature`
-            model_facts: { m: { refuses: all } } => model_facts.m.refuses | sequence
+            model_facts: { m: { refuses: all } } => model_facts.m.refuses | and not a list
             model_facts: { m: { system_role: user } } => model_facts.m.system_role | is none of | `developer`
             model_facts: { m: { max_field: max } } => model_facts.m.max_field | is neither | `max_tokens`
             model_facts: { m: { tool_schemas: full } } => model_facts.m.tool_schemas | is neither | `openapi`

@@ -60,7 +60,7 @@ fn what_is_wrong_with_a_price_is_reported_with_its_files_line_and_key() {
             models:\n  a: { input: 1, output: 1, above: { tokens: 0, input: 1, output: 1 } }
                 => models.a.above.tokens: `0` is not a number of tokens
             models:\n  a: { input: 1, output: 1, cached: } => one value
-            - a => invalid type
+            - a => is a list, and not
         "#,
     ) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -147,7 +147,7 @@ fn what_is_wrong_with_a_tag_is_reported_at_its_key() {
             tags: { tenant: { value: '' } } => tags.tenant.value: is no value
             tags: { tenant: { strip: true } } => tags.tenant.strip: has no effect
             tags: { tenant: { header: x-a } } => unknown field `header`
-            tags: { tenant: x-a } => invalid type
+            tags: { tenant: x-a } => is a text, and not
         "#,
     );
 }

@@ -258,7 +258,7 @@ fn each_mistake_in_an_upstream_or_a_model_is_reported() {
                 => upstreams.u.keys | beside `key` | keep one
             upstreams: { u: { dialect: openai, url: 'http://a', keys: [] } } => upstreams.u.keys | is empty
             upstreams: { u: { dialect: openai, url: 'http://a', keys: sk-canary } }
-                => upstreams.u.keys | expected a sequence
+                => upstreams.u.keys | and not a list
             upstreams: { u: { dialect: openai, url: 'http://a', keys: [a, '${EMPTY}'] } }
                 => upstreams.u.keys[1] | is empty
             upstreams: { u: { dialect: openai, url: 'http://a', keys: [a, { key: 'file:/no/such' }] } }

@@ -321,6 +321,11 @@ impl Prices {
         }
     }
 
+    /// The names of all models in the built-in table.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        table::names()
+    }
+
     /// The price of `model` at `upstream`, `now` seconds after 1970; none where neither the
     /// operator nor the table has one.
     pub fn find(&self, upstream: &str, model: &str, now: u64) -> Option<Priced<'_>> {

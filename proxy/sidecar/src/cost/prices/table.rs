@@ -169,6 +169,11 @@ pub(super) struct Found {
     provider: u8,
 }
 
+/// The names of all models in the table.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name.as_str())
+}
+
 /// Finds a model by its name in lower case: as it stands, behind a provider's name (`openai/…`), or
 /// without the date at its end.
 pub(super) fn find(home: Home, name: &str) -> Option<Found> {

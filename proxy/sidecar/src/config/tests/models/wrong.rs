@@ -25,7 +25,7 @@ fn each_mistake_in_targets_is_reported() {
                 => t.yaml:2:31: models.m.targets[1] | `nowhere/m` | `a`, `b`, `c`
             models: { m: { targets: [] } } => models.m.targets | is empty | write one target
             models: { m: {} } => models.m | missing field `targets`
-            models: { m: { targets: a/m } } => models.m.targets | expected a sequence
+            models: { m: { targets: a/m } } => models.m.targets | and not a list
             models: { m: { targets: [{ weight: 3 }] } } => models.m.targets[0] | missing field `target`
             models: { m: { targets: [{ target: a/m, wieght: 3 }] } } => targets[0] | `wieght` | `weight`
             models: { m: { targets: [a/m, b/m, a/m] } }
@@ -44,7 +44,7 @@ fn each_mistake_in_targets_is_reported() {
                 => models.m.targets[0].weight | whole number
             models: { m: { targets: [{ target: a/m, where: {} }] } } => targets[0].where | is empty
             models: { m: { targets: [{ target: a/m, where: eu }] } }
-                => models.m.targets[0].where | expected entries by name
+                => models.m.targets[0].where | and not entries by name
             models: { m: { targets: [{ target: a/m, where: { Region: eu } }] } }
                 => models.m.targets[0].where.Region | is no name of a tag
             models: { m: { targets: [{ target: a/m, where: { region: [] } }] } }
@@ -247,7 +247,7 @@ fn each_mistake_in_a_canary_or_a_shadow_is_reported() {
             models: { m: { targets: [a/m], canary: { target: x/m } } }
                 => models.m.canary.target | `x/m` | `a`, `b`, `c`
             models: { m: { targets: [a/m], canary: { share: 5% } } } => models.m.canary | missing field `target`
-            models: { m: { targets: [a/m], canary: b/m } } => models.m.canary | expected struct Canary
+            models: { m: { targets: [a/m], canary: b/m } } => models.m.canary | and not keys with values
             models: { m: { targets: [a/m], shadow: { target: b/m } } }
                 => models.m.shadow | has no `usd_per_day` | `usd_per_day: 5`
             models: { m: { targets: [a/m], shadow: { target: b/m, usd_per_day: 0 } } }

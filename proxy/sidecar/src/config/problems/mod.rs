@@ -6,6 +6,9 @@
 
 use std::{fmt, io};
 
+mod excerpt;
+mod words;
+
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
@@ -53,10 +56,51 @@ impl fmt::Display for Problems {
     }
 }
 
+impl Problems {
+    /// Returns all problems as [`fmt::Display`] has them, each with the line that it is about below
+    /// it: for a terminal, never for a log.
+    pub fn with_lines(&self) -> String {
+        let each = self.0.iter().map(|problem| {
+            let text = std::fs::read_to_string(&problem.file).ok();
+            let line = text.zip(problem.at);
+            let line = line.map_or_else(String::new, |(text, at)| excerpt::excerpt(&text, at));
+            format!("{problem}\n{line}")
+        });
+        each.collect::<String>().trim_end().to_owned()
+    }
+}
+
 impl Problem {
+    /// Makes a problem of a whole file.
+    pub(crate) fn of_file(file: &str, message: String) -> Self {
+        Self {
+            file: file.into(),
+            at: None,
+            key: String::new(),
+            message,
+        }
+    }
+
+    /// Makes a problem of a policy by its index in the chain and a key of its entry there, such as
+    /// `use` or `config.rules[0].per`.
+    pub(crate) fn of_policy(
+        file: &str,
+        yaml: &str,
+        index: usize,
+        key: &str,
+        message: String,
+    ) -> Self {
+        let at = Path::default().key("policies").key("chain").index(index);
+        Self {
+            at: locate(yaml, &at.below(key)),
+            key: at.to_string(),
+            ..Self::of_file(file, message)
+        }
+    }
+
     /// Takes over an error of the parser, without the values that serde likes to quote: one of them
     /// may be a key.
-    pub(super) fn from_yaml(file: &str, error: &serde_yaml::Error) -> Self {
+    pub(super) fn from_yaml(file: &str, yaml: &str, error: &serde_yaml::Error) -> Self {
         let at = error.location().map(|l| (l.line(), l.column()));
         let text = error.to_string();
         let text = match at {
@@ -65,10 +109,7 @@ impl Problem {
                 .unwrap_or(&text),
             None => &text,
         };
-        let mut message = without_quoted_string(text);
-        if message.contains("expected ',' or '}'") {
-            message.push_str("; inside braces, `${NAME}` must stand in quotes");
-        }
+        let (at, message) = words::explain(yaml, at, &without_quoted_string(text));
         Self {
             file: file.into(),
             at,
@@ -120,6 +161,14 @@ impl Path {
     #[inline(never)]
     pub(super) fn index(&self, index: usize) -> Self {
         self.step(Step::Index(index))
+    }
+    /// The path of a key below it, as a policy writes it: `rules[0].per`.
+    fn below(&self, key: &str) -> Self {
+        let parts = key.split(['.', '[', ']']).filter(|part| !part.is_empty());
+        parts.fold(self.clone(), |path, part| match part.parse() {
+            Ok(index) => path.index(index),
+            Err(_) => path.key(part),
+        })
     }
     fn step(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
