@@ -94,7 +94,7 @@ pub struct Sidecar {
 
 impl Sidecar {
     /// Starts one that is ready. `config` is YAML without `listen:`, and without `admin:` but for
-    /// one that holds `{admin}`; `{policies}` in it stands for the policy directory, which holds
+    /// one that holds `{admin}`; a `log:` of its own takes the place of JSON at level info; `{policies}` in it stands for the policy directory, which holds
     /// the policies that the chain names.
     pub fn start(config: &str) -> Self {
         Self::start_with(config, &[])
@@ -398,8 +398,12 @@ fn write_config(folder: &Path, base: SocketAddr, admin: SocketAddr, config: &str
         false => (format!("admin: \"{admin}\"\n"), config.to_owned()),
     };
     let policies = folder.join("policies");
+    let own_log = match config.lines().any(|line| line.starts_with("log:")) {
+        true => "",
+        false => "log: { format: json }\n",
+    };
     let text = format!(
-        "listen: {{ base_url: \"{base}\" }}\n{own_admin}log: {{ format: json }}\n{}",
+        "listen: {{ base_url: \"{base}\" }}\n{own_admin}{own_log}{}",
         config.replace("{policies}", &policies.display().to_string())
     );
     std::fs::write(folder.join(".outrigger.yaml.new"), text).unwrap();

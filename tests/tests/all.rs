@@ -73,6 +73,7 @@ mod all {
     mod programs;
     mod pull;
     mod reference;
+    mod reasons;
     mod relayed_streams;
     mod reload;
     mod reply_framing;

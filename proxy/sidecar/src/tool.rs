@@ -15,7 +15,7 @@ use std::{
 pub const NAME: &str = "outrigger-tool";
 
 /// Its commands, each with the line that `--help` has for it.
-pub const COMMANDS: [(&str, &str); 8] = [
+pub const COMMANDS: [(&str, &str); 9] = [
     (
         "ca",
         "Makes the pod's CA, or tells where it is and what an app needs to trust it",
@@ -40,6 +40,10 @@ pub const COMMANDS: [(&str, &str); 8] = [
     (
         "webhook",
         "Adds the sidecar to pods as a cluster makes them: a mutating admission webhook",
+    ),
+    (
+        "try",
+        "Runs one request, and a reply, through the configured chain offline, and shows what each policy decides and changes",
     ),
     (
         "compile",

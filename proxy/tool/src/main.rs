@@ -10,6 +10,7 @@ pub mod cli;
 pub mod inject;
 pub mod pull;
 pub mod rules;
+mod trial;
 
 /// Compiling a policy is mostly allocation.
 #[global_allocator]

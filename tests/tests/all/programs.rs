@@ -57,7 +57,8 @@ fn the_sidecars_help_lists_the_commands_of_both() {
         &["--help"],
     );
     for command in [
-        "run", "check", "ca", "rules", "policy", "pull", "inject", "uninject", "webhook", "compile",
+        "run", "check", "ca", "rules", "policy", "pull", "inject", "uninject", "webhook", "try",
+        "compile",
     ] {
         let line = format!("\n  {command} ");
         assert!(text(&help.stdout).contains(&line), "{command}");

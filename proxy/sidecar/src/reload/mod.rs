@@ -10,9 +10,12 @@ pub(crate) mod assemble;
 mod bring;
 mod complete;
 pub(crate) mod observer;
+mod offline;
 pub mod rehearsal;
 pub(crate) mod reloader;
 pub(crate) mod scan;
+
+pub use offline::offline;
 
 pub(crate) use observer::{Change, Observer};
 pub(crate) use reloader::{Reloader, paths};

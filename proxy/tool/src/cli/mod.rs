@@ -16,6 +16,7 @@ mod inject;
 mod policy;
 mod pull;
 mod rules;
+mod trial;
 mod uninject;
 mod webhook;
 
@@ -51,6 +52,9 @@ enum Command {
     Uninject(uninject::Arguments),
     /// Adds the sidecar to pods as a cluster makes them: a mutating admission webhook.
     Webhook(webhook::Arguments),
+    /// Runs one request, and a reply, through the configured chain offline, and shows what each policy
+    /// decides and changes.
+    Try(trial::Arguments),
     /// Compiles one policy from standard input; what `run` and `check` start for each that is not
     /// in the cache.
     Compile,
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Inject(arguments) => inject::inject(&arguments),
         Command::Uninject(arguments) => uninject::uninject(&arguments),
         Command::Webhook(arguments) => webhook::webhook(&arguments),
+        Command::Try(arguments) => return trial::attempt(&arguments),
         Command::Compile => {
             outrigger::harden::child();
             return sandbox::compile_child();
@@ -143,6 +148,8 @@ mod tests {
             "policy verify X.wasm --key team.pub --key other.pub",
             "pull oci://registry.example/team/policies:stable --into /etc/outrigger/policies --every 60s",
             "compile",
+            "try --config a.yaml request.json",
+            "try --config a.yaml request.json --reply r.sse --status 429 --path /v1/messages --header x-team:a",
             "inject",
             "inject -f a.yaml --mode base-url --image a:1 --config c --policies p --secret s --plain-container --upgrade",
             "uninject -f -",
@@ -154,6 +161,10 @@ mod tests {
             "ca",
             "ca --config a --host b",
             "ca --host b --env --print",
+            "try request.json",
+            "try --config a.yaml",
+            "try --config a.yaml request.json --status 429",
+            "try --config a.yaml request.json --path /v1/messages --dialect anthropic.messages",
             "policy precompile --into functions",
             "policy precompile X.wasm",
             "policy test X.wasm",
