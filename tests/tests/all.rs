@@ -72,8 +72,8 @@ mod all {
     mod policy_limits;
     mod programs;
     mod pull;
-    mod reference;
     mod reasons;
+    mod reference;
     mod relayed_streams;
     mod reload;
     mod reply_framing;
