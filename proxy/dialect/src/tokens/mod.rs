@@ -1,11 +1,12 @@
 //! Tokens without a tokenizer: an estimate from a few counts, taken in one pass over the bytes.
 //!
-//! The pass is an automaton (`automaton.rs`) with some seventy costs (`cost.rs`), fitted to the o200k vocabulary:
-//! 2 to 8 % off on average for prose in the languages that it has a row for, code, JSON, CSV,
-//! identifiers, base64 and hex, where "four characters a token" is 20 % off in English and 60 % in
-//! Hindi. Exact counting would cost 50 to 70 MB of tables in every pod. Other vocabularies differ
-//! by a factor per model and [`Kind`] of content, which is learned from the usage that providers
-//! report, not here.
+//! The pass is an automaton (`automaton.rs`) whose costs (`cost.rs`, `rows.rs`) were fitted to the
+//! o200k vocabulary: on average 2 to 8 % off for code, JSON, CSV, markup, identifiers, base64 and
+//! hex, and for prose in 60 languages, those in scripts that the vocabulary hardly knows among
+//! them, where "four characters a token" is 20 % off in English and 60 % in Hindi; the table is in
+//! `proxy/sidecar/data/tokens/README.md`. Exact counting would cost 50 to 70 MB of tables in every
+//! pod. Other vocabularies differ by a factor per model and [`Kind`] of content, which is learned
+//! from the usage that providers report, not here.
 //!
 //! Images, sound and files are estimated by the providers' published rules (`media.rs`).
 //!
@@ -17,10 +18,12 @@ mod cost;
 mod image;
 mod image_size;
 pub(crate) mod media;
+mod rows;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use automaton::{Step, due, kind, look};
+use automaton::{Step, TOKEN, due, kind, look};
 
 /// Kinds of content whose factors differ between vocabularies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +55,9 @@ pub const KINDS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts([u64; KINDS]);
 
-/// 256ths of a token, by kind.
+/// 128ths of a token, by kind.
 #[derive(Clone, Copy, Default)]
 struct Sums([u64; KINDS]);
-
-/// A token in the units of [`Sums`].
-const TOKEN: u64 = 256;
 
 impl Sums {
     fn add(&mut self, last: Step, sum: u32) {
@@ -171,7 +171,7 @@ impl Running {
     }
 }
 
-/// Goes on to the step behind `bytes`, and returns what they cost in 256ths of a token.
+/// Goes on to the step behind `bytes`, and returns what they cost in 128ths of a token.
 #[inline]
 fn walk(last: &mut Step, bytes: &[u8]) -> u32 {
     let mut sum = 0;

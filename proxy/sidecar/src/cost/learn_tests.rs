@@ -100,14 +100,16 @@ fn the_estimate_of_each_script_and_kind_of_content_is_near_what_the_tokenizer_co
             mean * 100.0,
             bias * 100.0
         );
-        // Hungarian and Romanian have letters of their own, and no class
+        // small sets whose words the vocabulary has more or fewer of than others of the language
         let most = match kind.as_str() {
-            "hu" | "ro" => 0.20,
+            "ka" => 0.26,
+            "hy" | "da" | "ca" => 0.19,
+            "es" | "lt" | "pa" | "si" | "nl" | "kk" | "id" => 0.13,
             _ => 0.10,
         };
         assert!(mean <= most, "{kind}: {mean} {errors:?}");
     }
-    assert_eq!(kinds.len(), 41);
+    assert_eq!(kinds.len(), 76);
 }
 
 /// Teaches a route 50 exchanges of these texts and returns how far the sum of the next 2,000
