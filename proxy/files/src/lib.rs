@@ -20,6 +20,7 @@ mod policies;
 mod prices;
 pub mod scalars;
 mod state;
+mod telemetry;
 mod unseen;
 mod upstreams;
 
@@ -33,6 +34,7 @@ pub use models::{
 pub use policies::{Grant, Policies, PolicyLimits, Tree, Use, grants_there_are};
 pub use prices::{Price, PriceFile, Prices};
 pub use state::{Redis, State, WrittenRedis};
+pub use telemetry::Telemetry;
 pub use unseen::{DEFAULT, WrittenUnseen};
 pub use upstreams::{
     FailureRow, Faults, Upstream, WrittenKey, auths_there_are, faults_there_are,
@@ -80,6 +82,8 @@ pub struct File {
     pub drain: Optional<Span>,
     /// Format and level of what is written to standard output.
     pub log: Option<Log>,
+    /// Names of metrics and spans, and the place of callers' traces.
+    pub telemetry: Option<Telemetry>,
     /// State that outlives an exchange: limits, values, stored replies. Left out: in memory.
     #[serde(deserialize_with = "not_empty")]
     pub state: Option<State>,

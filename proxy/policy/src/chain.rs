@@ -19,9 +19,11 @@ use super::{
 
 mod active;
 mod activity;
+mod hooks;
 mod run;
 
 pub use activity::{Activity, Edits, HookFigures};
+pub use hooks::{HookCalls, TracedPolicy};
 pub use run::Run;
 
 /// One policy in force.

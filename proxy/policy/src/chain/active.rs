@@ -9,7 +9,7 @@ use std::{
 
 use dialect::{Delta, Place, Places};
 
-use super::{Activity, LoadedPolicy, Stop, Verdict};
+use super::{Activity, LoadedPolicy, Stop, TracedPolicy, Verdict, hooks::Hooks};
 use crate::{Blame, Coverage, Effect, Fault, Instance, hold::Hold};
 
 /// A policy in one exchange.
@@ -25,6 +25,8 @@ pub(super) struct ActivePolicy {
     pub(super) places: Places,
     pub(super) coverage: Coverage,
     pub(super) activity: Activity,
+    /// Its calls, where somebody traces the exchange.
+    pub(super) hooks: Option<Hooks>,
 }
 
 impl ActivePolicy {
@@ -39,7 +41,18 @@ impl ActivePolicy {
             places: policy.program.manifest().rewrites,
             coverage: Coverage::default(),
             activity: Activity::default(),
+            hooks: None,
         }
+    }
+
+    /// Takes what was called of it so far; none where nobody traces the exchange.
+    pub(super) fn traced(&mut self) -> Option<TracedPolicy> {
+        let hooks = self.hooks.as_mut()?.take();
+        Some(TracedPolicy {
+            policy: Arc::clone(&self.policy),
+            coverage: self.coverage.clone(),
+            hooks,
+        })
     }
 
     pub(super) fn ends(&self) -> bool {
@@ -88,6 +101,9 @@ impl ActivePolicy {
         if !stays || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);
         }
+        if let Some(hooks) = &mut self.hooks {
+            hooks.note(hook, verdict.label(), false, took);
+        }
         self.policy.calls.fetch_add(1, Ordering::Relaxed);
         listener.called(&self.policy, hook, verdict.label(), took);
         if self.policy.quarantine.worked() {
@@ -123,6 +139,9 @@ impl ActivePolicy {
         } else {
             Verdict::Skipped
         });
+        if let Some(hooks) = &mut self.hooks {
+            hooks.note(hook, fault.label(), true, took);
+        }
         listener.called(&self.policy, hook, fault.label(), took);
         let blame = fault.blame();
         if matches!(blame, Blame::Module | Blame::Input | Blame::Service) {

@@ -8,8 +8,9 @@ use std::{
 use dialect::Delta;
 
 use super::{
-    Activity, Chain, LoadedPolicy, Stop, Verdict,
+    Activity, Chain, LoadedPolicy, Stop, TracedPolicy, Verdict,
     active::{ActivePolicy, Side, mark},
+    hooks::Hooks,
 };
 use crate::{Call, Coverage, Decision, ReplyHead, call::Mark};
 
@@ -49,6 +50,19 @@ impl Run {
             caller: 0,
             clock,
         }
+    }
+
+    /// Notes each policy's calls from here on, for [`Run::traced`].
+    pub fn trace(&mut self) {
+        for active in &mut self.active {
+            active.hooks = Some(Hooks::new(self.clock));
+        }
+    }
+
+    /// Takes what was called of each policy so far; nothing where nobody traces the exchange.
+    pub fn traced(&mut self) -> Vec<TracedPolicy> {
+        let all = self.active.iter_mut();
+        all.filter_map(ActivePolicy::traced).collect()
     }
 
     /// Calls each policy's request hook in turn. `unread` is the reason why no dialect reads the

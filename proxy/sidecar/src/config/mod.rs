@@ -27,6 +27,7 @@ mod prices;
 mod problems;
 mod state;
 mod tags;
+pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod tests;
 mod upstream;
@@ -50,6 +51,7 @@ pub(crate) use problems::io_words;
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
+pub use telemetry::{Names, RemoteParent, Telemetry, Traces};
 pub use upstream::{Base, Endpoint, Key, Kind, NoPath, Upstream};
 pub use warnings::warnings;
 
@@ -100,6 +102,8 @@ pub struct Config {
     pub exchange_log: bool,
     /// Format and level of operator events.
     pub log: Log,
+    /// Names of metrics and spans, and traces. Taken up at start only.
+    pub telemetry: Telemetry,
     /// Files besides the configuration that it was made from (`file:` keys, roots): a change of one
     /// is a change of the configuration.
     pub files: Vec<PathBuf>,
@@ -252,6 +256,7 @@ impl Config {
             ),
             ("workers", self.workers != next.workers),
             ("log", self.log != next.log),
+            ("telemetry", self.telemetry != next.telemetry),
             ("policies.cache", self.policies.cache != next.policies.cache),
             (
                 "policies.memory",

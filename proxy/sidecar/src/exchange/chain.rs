@@ -39,9 +39,8 @@ impl<T: Transport> Worker<T> {
         }
         // `guard` holds the run before it begins: an app that leaves now is settled with what its
         // policies did so far.
-        guard.run = Some(Run::new(&guard.generation.chain, || {
-            Instant::now().into_std()
-        }));
+        let run = Run::new(&guard.generation.chain, || Instant::now().into_std());
+        guard.begin_run(run);
         loop {
             let begun = Instant::now();
             let Some(run) = &mut guard.run else {

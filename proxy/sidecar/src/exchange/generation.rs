@@ -21,7 +21,7 @@ use crate::{
     cost::{Estimate, Price, Prices, Routes, tags::Rules},
     overload::Admission,
     state::targets::{self, Targets},
-    telemetry::metrics::Models,
+    telemetry::{metrics::Models, trace::Tracer},
 };
 
 /// One immutable set of configuration and loaded policies. A reload makes the next one; exchanges
@@ -243,6 +243,8 @@ pub struct Shared {
     pub(super) usage_option: UsageOption,
     /// Replies that were not finished when their exchange was settled.
     pub(super) later: Later,
+    /// Decides which exchanges are traced; none where nothing is.
+    pub tracer: Option<Tracer>,
     phase: watch::Sender<Phase>,
     /// Everything that was settled, for tests to look at.
     #[cfg(test)]
@@ -260,12 +262,22 @@ impl Shared {
             admission: Arc::default(),
             usage_option: UsageOption::default(),
             later: Later::default(),
+            // Every exchange of a test is traced.
+            #[cfg(test)]
+            tracer: Some(Tracer::of(crate::config::RemoteParent::Parent, true, 1.0)),
+            #[cfg(not(test))]
+            tracer: None,
             phase: watch::Sender::new(Phase::Serving),
             #[cfg(test)]
             settled: parking_lot::Mutex::default(),
             #[cfg(test)]
             relayed: std::sync::atomic::AtomicUsize::new(0),
         }
+    }
+
+    /// The same, traced by this tracer.
+    pub fn traced_by(self, tracer: Option<Tracer>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Serves with `next` from now on, and forgets what is known of targets, keys and aliases that no

@@ -150,7 +150,7 @@ impl<T: Transport> Worker<T> {
         }
         let (parts, body) = request.into_parts();
         let payload = payload(&parts.headers, body, guard).await?;
-        guard.run = Some(Run::new(chain, || Instant::now().into_std()));
+        guard.begin_run(Run::new(chain, || Instant::now().into_std()));
         let empty = RequestBody::wire(guard.record.dialect, Bytes::new()).at(path_of(&parts));
         let call = call(parts, empty, guard);
         let plan = plan(&generation, &call)?;

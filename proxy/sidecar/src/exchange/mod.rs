@@ -52,6 +52,7 @@ mod shed;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+mod tracing;
 mod translation;
 mod transmit;
 mod unread;
@@ -190,6 +191,11 @@ impl<T: Transport> Worker<T> {
         let headers = request.headers();
         let mut guard = ExchangeGuard::start(&self.shared, exchange_id(headers), dialect);
         guard.record.trace_id = trace_id(headers);
+        if let Some(tracer) = &self.shared.tracer {
+            guard.trace = tracer.begin(headers);
+            let own = guard.trace.as_ref().map(|trace| trace.id());
+            guard.record.trace_id = own.or(guard.record.trace_id.take());
+        }
         if !dialect.is_read() {
             guard.record.endpoint = Some(Endpoint::at(request.uri().path()));
         } else {

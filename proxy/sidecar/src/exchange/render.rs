@@ -30,6 +30,7 @@ use crate::{
     config::{Endpoint, Upstream},
     cost::{Estimate, tags},
     refusal::{Code, Refusal},
+    telemetry::trace::AttemptSpan,
     upstream::{
         Payload,
         credentials::{self, Unsendable},
@@ -74,6 +75,8 @@ pub(super) struct Terms {
     /// The notes of its translation.
     pub(super) notes: Option<Arc<Notes>>,
     pub(super) charge: Charge,
+    /// Its part of the exchange's trace, where that is sampled.
+    pub(super) span: Option<Box<AttemptSpan>>,
 }
 
 /// The candidates for a call as policies left it.
@@ -189,6 +192,7 @@ impl Outgoing {
             head.headers.insert(header::CONNECTION, upgrade);
             head.headers.insert(header::UPGRADE, protocol.clone());
         }
+        let span = guard.begin_attempt(&mut head);
         Ok(Rendered {
             request: Request::from_parts(head, payload),
             probes_usage: strips_usage && standing == Standing::Unknown,
@@ -198,6 +202,7 @@ impl Outgoing {
                 decodes,
                 notes: None,
                 charge,
+                span,
             },
             translation: None,
         })
@@ -232,6 +237,7 @@ impl Outgoing {
         let mut head = head(call, &endpoint, attempt, true, guard)?;
         translation::add_headers(wire, &mut head.headers);
         head.method = Method::POST;
+        let span = guard.begin_attempt(&mut head);
         Ok(Rendered {
             request: Request::from_parts(head, Payload::Whole(body)),
             probes_usage: false,
@@ -241,6 +247,7 @@ impl Outgoing {
                 decodes: true,
                 notes: Some(Arc::clone(&translation.notes)),
                 charge,
+                span,
             },
             translation: Some(Box::new(translation)),
         })

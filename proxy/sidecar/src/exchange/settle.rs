@@ -31,7 +31,7 @@ use crate::{
     overload::BodyPermit,
     refusal::Refusal,
     state::targets::{Pass, now},
-    telemetry::{self, Record, metrics::Inflight},
+    telemetry::{self, Record, metrics::Inflight, trace::Trace},
 };
 
 /// The header that says what a reply costs, in dollars.
@@ -93,6 +93,8 @@ pub(super) struct ExchangeGuard {
     pub(super) content_by: Option<Instant>,
     /// The progress of a body that passes unread.
     pub(super) passing: Option<BodyProgress>,
+    /// Its trace, where it is sampled.
+    pub(super) trace: Option<Box<Trace>>,
     _inflight: Inflight,
 }
 
@@ -132,6 +134,7 @@ impl ExchangeGuard {
             deadline: None,
             content_by: None,
             passing: None,
+            trace: None,
             _inflight: Inflight::enter(),
         })
     }
@@ -172,6 +175,7 @@ impl ExchangeGuard {
     /// Makes an attempt the one that the exchange is read and settled by.
     pub(super) fn adopt(&mut self, terms: Terms) {
         let target = std::mem::replace(&mut self.record.target, terms.target);
+        let span = std::mem::replace(&mut self.record.span, terms.span);
         // It was answered with nothing that anybody read, or with an error.
         let seen = std::mem::take(&mut self.observed);
         let spent = self.ledger.begin(terms.charge, &seen);
@@ -182,6 +186,7 @@ impl ExchangeGuard {
                 end,
                 usage: spent.usage,
                 cost: spent.cost,
+                span,
             });
         }
         self.strips_usage = terms.strips_usage;
@@ -417,7 +422,9 @@ impl Drop for ExchangeGuard {
             run.report_coverage();
             log_activities(&self.record.id, run);
         }
+        let traced = self.traced_policies();
         if self.run.as_ref().is_some_and(Run::ends) {
+            let late = self.late_trace();
             let outcome = Arc::new(self.outcome());
             let end = self.run.as_mut().and_then(|run| run.end(&outcome));
             if let (Some(end), Ok(runtime)) = (end, tokio::runtime::Handle::try_current()) {
@@ -429,13 +436,17 @@ impl Drop for ExchangeGuard {
                         }
                     };
                     let _ = timeout(SETTLED, all).await;
-                    end.await;
+                    let traced = end.await;
+                    if let Some(late) = late {
+                        late.end(traced);
+                    }
                 });
             }
         }
         telemetry::settle(&self.record);
         #[cfg(test)]
         self.shared.settled.lock().push(self.record.clone());
+        self.end_trace(traced);
     }
 }
 

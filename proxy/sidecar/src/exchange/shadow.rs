@@ -170,6 +170,10 @@ impl<T: Transport> Worker<T> {
             return Err("unfit");
         };
         head.headers.remove(IDEMPOTENCY);
+        if let Some(trace) = &guard.trace {
+            // A copy is no attempt of the exchange's, and has no span.
+            trace.leads(&mut head.headers);
+        }
         let reserved = purse.with(|budget| budget.begin_chosen(cost, false, wall_now()));
         let reserved = reserved.ok_or("money")?.map_err(|none| none.name())?;
         let (sender, main) = oneshot::channel();

@@ -178,6 +178,7 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
             ports.insert(identity.url().map_or(HTTPS, port));
         }
     }
+    ports.extend((config.telemetry.traces.iter()).map(|traces| port(&traces.endpoint)));
     if let Some(redis) = &config.state.redis {
         if redis.cluster {
             return None; // the cluster names its nodes and their ports
@@ -232,6 +233,15 @@ mod tests {
         ));
         assert_eq!(more.connect, Some([53, 80, 443, 7000, 8000, 8443].into()));
         assert!(more.read.contains(Path::new("/usr")));
+    }
+
+    #[test]
+    fn a_collectors_port_is_connected_to() {
+        let env =
+            |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://c:4318".into());
+        let config = crate::config::tests::parse_in("", &env).unwrap();
+        let needs = Needs::of(&config, Path::new("/etc/outrigger/config/outrigger.yaml"));
+        assert_eq!(needs.connect, Some([53, 443, 4318].into()));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 use ::metrics::{Counter, Histogram, Label, counter, histogram};
 use dialect::{Dialect, describe::Provider};
 
-use super::{Record, account::Account, metrics::recorder, table};
+use super::{Record, account::Account, metrics::recorder, names, table, tokens::TokenMeter};
+use crate::config::Names;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ExchangeKey {
@@ -57,13 +58,20 @@ pub(super) struct ExchangeMeter {
     duration: Histogram,
     first_token: OnceLock<Histogram>,
     per_token: OnceLock<Histogram>,
-    input: OnceLock<Histogram>,
-    output: OnceLock<Histogram>,
+    tokens: OnceLock<TokenMeter>,
+    /// By the names of release 0.1, where they were chosen.
+    inference: Option<Histogram>,
+    names: Names,
     pub(super) untagged: OnceLock<Arc<Account>>,
 }
 
 impl ExchangeMeter {
     pub(super) fn new(key: &ExchangeKey) -> Self {
+        Self::named(key, names::chosen())
+    }
+
+    /// The same under these names.
+    pub(super) fn named(key: &ExchangeKey, names: Names) -> Self {
         recorder();
         let dialect = key.dialect.name();
         let status = status_label(key.status);
@@ -82,20 +90,14 @@ impl ExchangeMeter {
             duration: histogram!(table::SERVER_DURATION, labels.clone()),
             first_token: OnceLock::new(),
             per_token: OnceLock::new(),
-            input: OnceLock::new(),
-            output: OnceLock::new(),
+            tokens: OnceLock::new(),
+            inference: names::INFERENCE_DURATION
+                .is_in(names)
+                .then(|| histogram!(table::INFERENCE_DURATION, labels.clone())),
+            names,
             untagged: OnceLock::new(),
             labels,
         }
-    }
-
-    fn tokens(&self, cell: &OnceLock<Histogram>, kind: &'static str, tokens: u64) {
-        let histogram = cell.get_or_init(|| {
-            let mut labels = self.labels.clone();
-            labels.push(Label::from_static_parts("gen_ai_token_type", kind));
-            histogram!(table::TOKEN_USAGE, labels)
-        });
-        histogram.record(tokens as f64);
     }
 
     pub(super) fn record(&self, record: &Record) {
@@ -104,14 +106,18 @@ impl ExchangeMeter {
         self.request_bytes.increment(record.request_bytes);
         self.reply_bytes.increment(record.reply_bytes);
         self.duration.record(record.total.as_secs_f64());
+        if let Some(inference) = &self.inference {
+            inference.record(record.total.as_secs_f64());
+        }
         if let Some(first) = record.first_token {
             self.first_token
                 .get_or_init(|| histogram!(table::FIRST_TOKEN, self.labels.clone()))
                 .record(first.as_secs_f64());
         }
         let Some(usage) = &record.usage else { return };
-        self.tokens(&self.input, "input", usage.input);
-        self.tokens(&self.output, "output", usage.output);
+        self.tokens
+            .get_or_init(|| TokenMeter::new(&self.labels, self.names))
+            .record(&self.labels, usage);
         if let (Some(first), 2..) = (record.first_token, usage.output)
             && record.streaming
         {

@@ -168,6 +168,13 @@ thread_local! {
     static CACHE: RefCell<Cache> = RefCell::default();
 }
 
+/// Counts spans by what became of them: `exported`, `queue`, `failed` or `rejected`.
+pub fn trace_spans(result: &'static str, spans: usize) {
+    if spans > 0 {
+        count(table::TRACE_SPANS, [result], spans as u64);
+    }
+}
+
 /// Counts an exchange that ended; see [`super::settle`].
 pub(super) fn exchange(record: &Record) {
     CACHE.with_borrow_mut(|cache| {

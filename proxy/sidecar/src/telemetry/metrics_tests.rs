@@ -439,6 +439,19 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     load(3, 0.5);
     shed("memory");
     cut("idle");
+    trace_spans("exported", 1);
+    let names = crate::config::Names::Both;
+    let all = Usage {
+        cached: 1,
+        written: 1,
+        reasoning: 1,
+        ..record("table").usage.unwrap()
+    };
+    let renamed = Record {
+        usage: Some(all),
+        ..record("renamed")
+    };
+    ExchangeMeter::named(&ExchangeKey::of(&renamed), names).record(&renamed);
     let text = render();
     let build = format!(
         "outrigger_build_info{{version=\"{}\"}} 1",
@@ -511,4 +524,34 @@ fn two_labels_have_their_values_in_the_tables_order() {
     ] {
         assert_value(series, 1.0);
     }
+}
+
+#[test]
+fn names_are_those_of_the_chosen_version_or_of_both() {
+    use crate::config::Names;
+    let of = |model: &str, names| {
+        let record = record(model);
+        ExchangeMeter::named(&ExchangeKey::of(&record), names).record(&record);
+        let text = render();
+        let own = |name: &str| {
+            let mut lines = text.lines();
+            lines.any(|line| line.starts_with(name) && line.contains(&format!("\"{model}\"")))
+        };
+        [
+            own("gen_ai_client_token_usage"),
+            own("gen_ai_client_inference_usage_input_tokens_total"),
+            own("gen_ai_client_inference_operation_output_tokens_count"),
+            own("gen_ai_client_inference_duration_count"),
+            own("gen_ai_server_request_duration_count"),
+        ]
+    };
+    assert_eq!(
+        of("names-classic", Names::Classic),
+        [true, false, false, false, true]
+    );
+    assert_eq!(
+        of("names-genai-0.1", Names::Genai01),
+        [false, true, true, true, true]
+    );
+    assert_eq!(of("names-both", Names::Both), [true; 5]);
 }

@@ -20,10 +20,12 @@ mod histograms;
 pub mod log;
 mod meter;
 pub mod metrics;
+pub mod names;
 mod pod;
 mod sink;
 mod table;
 mod targets;
+mod tokens;
 pub mod trace;
 mod unread;
 
@@ -50,6 +52,8 @@ pub struct Record {
     pub earlier: Vec<EarlierAttempt>,
     /// The result of the last attempt, to `target`; none where there was none.
     pub last: Option<Attempted>,
+    /// Its part of the exchange's trace, where that is sampled.
+    pub span: Option<Box<trace::AttemptSpan>>,
     /// Tokens that the last attempt took, where others took some before it; a part of `usage`.
     pub last_usage: Option<Usage>,
     /// The charge for the last attempt; a part of `cost`.
@@ -119,6 +123,7 @@ impl Record {
             target: String::new(),
             earlier: Vec::new(),
             last: None,
+            span: None,
             last_usage: None,
             last_cost: None,
             status: 0,
@@ -189,6 +194,8 @@ pub struct EarlierAttempt {
     pub usage: Option<Usage>,
     /// The charge for it; a part of the record's.
     pub cost: Option<NanoDollars>,
+    /// Its part of the exchange's trace, where that is sampled.
+    pub span: Option<Box<trace::AttemptSpan>>,
 }
 
 impl Record {

@@ -216,6 +216,32 @@ table! {
     TIME_PER_TOKEN = "gen_ai_server_time_per_output_token", Kind::Histogram(PER_TOKEN),
         ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
         "Seconds per generated token after the first.";
+    INFERENCE_DURATION = "gen_ai_client_inference_duration", Kind::Histogram(DURATION),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Seconds from a request's first byte to the reply's last; with the names of genai-0.1.";
+    OPERATION_INPUT = "gen_ai_client_inference_operation_input_tokens", Kind::Histogram(TOKEN_COUNTS),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Input tokens of an exchange, cached ones included; with the names of genai-0.1.";
+    OPERATION_OUTPUT = "gen_ai_client_inference_operation_output_tokens", Kind::Histogram(TOKEN_COUNTS),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Output tokens of an exchange, reasoning included; with the names of genai-0.1.";
+    USED_INPUT = "gen_ai_client_inference_usage_input_tokens_total", Kind::Counter,
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Input tokens, cached ones included; with the names of genai-0.1.";
+    USED_OUTPUT = "gen_ai_client_inference_usage_output_tokens_total", Kind::Counter,
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Output tokens, reasoning included; with the names of genai-0.1.";
+    USED_CACHE_READ = "gen_ai_client_inference_usage_cache_read_input_tokens_total", Kind::Counter,
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Input tokens that providers had cached; with the names of genai-0.1.";
+    USED_CACHE_WRITE = "gen_ai_client_inference_usage_cache_write_input_tokens_total", Kind::Counter,
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Input tokens that providers wrote into their caches; with the names of genai-0.1.";
+    USED_REASONING = "gen_ai_client_inference_usage_reasoning_output_tokens_total", Kind::Counter,
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Output tokens that were reasoning; with the names of genai-0.1.";
+    TRACE_SPANS = "outrigger_trace_spans_total", Kind::Counter, ["result"],
+        "Spans of traced exchanges: exported, or why not (queue: there was no room; failed: the collector was gone, slow or refused them; rejected: it took the others of their batch).";
     TRANSLATIONS = "outrigger_translations_total", Kind::Counter, ["from", "to"],
         "Exchanges whose last attempt was translated, by the dialects of the caller and of the target.";
     TRANSLATION_DROPPED = "outrigger_translation_dropped_total", Kind::Counter, ["to", "field"],

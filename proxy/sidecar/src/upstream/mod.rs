@@ -8,6 +8,7 @@
 
 pub mod addresses;
 pub mod body;
+pub mod collector;
 pub mod connect;
 pub mod credentials;
 pub mod identity;

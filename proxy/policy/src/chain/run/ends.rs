@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Verdict, active::ActivePolicy},
+    super::{TracedPolicy, Verdict, active::ActivePolicy},
     Run,
 };
-use crate::{Decision, Failure, Outcome, Rescue, Work};
+use crate::{Coverage, Decision, Failure, Outcome, Rescue, Work};
 
 impl Run {
     /// Reports whether any policy is to be called for a failure.
@@ -58,8 +58,9 @@ impl Run {
         self.active.iter().any(ActivePolicy::ends)
     }
 
-    /// Returns the calls of `on-end` that are due, to be run at settlement.
-    pub fn end(&mut self, outcome: &Arc<Outcome>) -> Option<Work<()>> {
+    /// Returns the calls of `on-end` that are due, to be run at settlement; they return what was
+    /// called, where somebody traces the exchange.
+    pub fn end(&mut self, outcome: &Arc<Outcome>) -> Option<Work<Vec<TracedPolicy>>> {
         let active = std::mem::take(&mut self.active).into_iter();
         let due: Vec<ActivePolicy> = active.filter(ActivePolicy::ends).collect();
         if due.is_empty() {
@@ -67,6 +68,7 @@ impl Run {
         }
         let (clock, caller, outcome) = (self.clock, self.caller, Arc::clone(outcome));
         Some(Box::pin(async move {
+            let mut traced = Vec::new();
             for mut active in due {
                 let begun = clock();
                 let turn = match active.take(begun) {
@@ -75,19 +77,24 @@ impl Run {
                 };
                 let now = clock();
                 match turn {
-                    Ok(()) => active.policy.listener.called(
-                        &active.policy,
-                        "end",
-                        Verdict::Forwarded.label(),
-                        now.duration_since(begun),
-                    ),
+                    Ok(()) => {
+                        let (label, took) = (Verdict::Forwarded.label(), now.duration_since(begun));
+                        if let Some(hooks) = &mut active.hooks {
+                            hooks.note("end", label, false, took);
+                        }
+                        let listener = &active.policy.listener;
+                        listener.called(&active.policy, "end", label, took);
+                    }
                     // Nothing waits any more: a fault here is counted, and decides nothing.
                     Err(fault) => {
                         let took = now.duration_since(begun);
                         drop(active.failed("end", fault, caller, now, took));
                     }
                 }
+                active.coverage = Coverage::default();
+                traced.extend(active.traced());
             }
+            traced
         }))
     }
 }

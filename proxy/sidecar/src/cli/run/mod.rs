@@ -15,7 +15,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{Stop, environment, facts::Running, loader};
 use crate::{
@@ -36,8 +36,10 @@ use crate::{
     telemetry::{
         log,
         metrics::{self, PolicyMeters, inflight},
+        names,
+        trace::{self, Tracer},
     },
-    upstream::{self, Pool, side},
+    upstream::{self, Pool, collector::OtlpCollector, side},
 };
 use sandbox::{Host, Instances, capabilities::log::OperatorLog};
 
@@ -118,7 +120,10 @@ fn start(
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
     metrics::generation(assembled.generation.number);
-    let shared = Arc::new(Shared::new(assembled.generation));
+    names::choose(config.telemetry.names);
+    let tracer = tracer(&config)?;
+    let shared = Shared::new(assembled.generation).traced_by(tracer);
+    let shared = Arc::new(shared);
     let listeners = Listeners::open(&config)?;
     let admin_listener = admin::bind(config.admin)?;
     let config = Config {
@@ -179,6 +184,17 @@ fn start(
         reloader,
         stores,
     })
+}
+
+/// The tracer of this process, where traces are wanted.
+fn tracer(config: &Config) -> Result<Option<Tracer>, Stop> {
+    let Some(traces) = &config.telemetry.traces else {
+        return Ok(None);
+    };
+    let collector = OtlpCollector::new(traces)
+        .map_err(|why| Stop::Machine(format!("traces can't be exported: {why}")))?;
+    let tracer = trace::start(&config.telemetry, traces, collector)?;
+    Ok(Some(tracer))
 }
 
 /// Keeps new work away where there is too much of it, and notifies `quiet` where memory is left of
@@ -295,6 +311,12 @@ impl Serving {
             let last = Instant::now() + LAST_WORDS;
             while !workers.iter().all(thread::JoinHandle::is_finished) && Instant::now() < last {
                 sleep(Duration::from_millis(5)).await;
+            }
+            if let Some(tracer) = &shared.tracer {
+                let spans = tracer.flush(LAST_WORDS).await;
+                if spans > 0 {
+                    warn!(spans, "the collector does not have the last spans");
+                }
             }
             let unsettled = stores.flush(LAST_WORDS).await;
             if unsettled > 0 {

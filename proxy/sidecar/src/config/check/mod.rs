@@ -36,6 +36,7 @@ mod state;
 mod tags;
 mod takes;
 mod targets;
+mod telemetry;
 mod upstreams;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -127,6 +128,7 @@ impl Check<'_> {
         let harden = self.harden(file.harden.unwrap_or_default());
         let overload = self.overload(file.overload.unwrap_or_default());
         let log = self.log(file.log.unwrap_or_default());
+        let telemetry = self.telemetry(file.telemetry.unwrap_or_default());
         Config {
             base_url,
             listen,
@@ -153,6 +155,7 @@ impl Check<'_> {
             ),
             exchange_log: log.1,
             log: log.0,
+            telemetry,
             files: std::mem::take(&mut self.read),
         }
     }

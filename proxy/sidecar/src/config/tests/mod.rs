@@ -14,6 +14,7 @@ mod policies;
 mod providers;
 mod schema;
 mod state;
+mod telemetry;
 mod upstreams;
 
 fn env(name: &str) -> Option<String> {

@@ -41,6 +41,7 @@ mod relayed;
 mod requests;
 mod sockets;
 mod stores;
+mod traces;
 mod trial;
 mod unread;
 
@@ -293,6 +294,7 @@ impl Rig {
 
     /// The one record that was settled.
     fn settled(&self) -> Record {
+        traces::assert_traced(&self.shared);
         let settled = self.shared.settled.lock();
         assert_eq!(settled.len(), 1, "an exchange settles once");
         settled[0].clone()

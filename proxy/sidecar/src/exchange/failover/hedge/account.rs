@@ -16,7 +16,7 @@ use crate::{
         translation::Notes,
     },
     state::targets::AliasState,
-    telemetry::{Attempted, EarlierAttempt, Record, metrics},
+    telemetry::{Attempted, EarlierAttempt, Record, metrics, trace::AttemptSpan},
 };
 
 /// The class of an attempt that another one overtook.
@@ -42,6 +42,7 @@ struct UnderWay {
     target: String,
     upstream: Arc<str>,
     begun: Instant,
+    span: Option<Box<AttemptSpan>>,
 }
 
 /// The attempt that committed first.
@@ -132,6 +133,7 @@ impl UnderWay {
             end,
             usage: spent.usage,
             cost: spent.cost,
+            span: self.span.clone(),
         }
     }
 }
@@ -172,6 +174,7 @@ impl ExchangeGuard {
                 target: rendered.terms.target.clone(),
                 upstream,
                 begun,
+                span: rendered.terms.span.clone(),
             });
         }
         begun
@@ -208,6 +211,7 @@ impl ExchangeGuard {
         let spent = self.ledger.conclude_hedge(seen);
         let target = std::mem::replace(&mut self.record.target, hedge.target);
         let upstream = self.record.upstream.replace(hedge.upstream);
+        let span = std::mem::replace(&mut self.record.span, hedge.span);
         if let Some(upstream) = &upstream {
             metrics::attempt_result(upstream, end.class);
         }
@@ -217,6 +221,7 @@ impl ExchangeGuard {
             end,
             usage: spent.usage,
             cost: spent.cost,
+            span,
         });
         if let Some(hedges) = &mut self.hedges {
             hedges.is_last = true;

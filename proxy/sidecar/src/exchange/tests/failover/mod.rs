@@ -197,6 +197,7 @@ impl Scene {
 
     /// The records that were settled.
     fn records(&self) -> Vec<Record> {
+        super::traces::assert_traced(&self.shared);
         self.shared.settled.lock().clone()
     }
 
