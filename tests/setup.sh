@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TARGET="${OUTRIGGER_TARGET:-target}"
-PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 google-genai==3.4.0 requests==2.34.2 aiohttp==3.14.5 PyYAML==6.0.3'
+PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 google-genai==3.4.0 requests==2.34.2 aiohttp==3.14.5 PyYAML==6.0.3 opentelemetry-proto==1.45.2 protobuf==7.36.2'
 PYTHON_WISHES='kubernetes-validate==1.37.0'
 NODE_NEEDS='openai@6.49.0 @anthropic-ai/sdk@1.14.0'
 NODE_AGENTS='@anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0'

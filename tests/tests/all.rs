@@ -91,6 +91,7 @@ mod all {
     mod stream_faults;
     mod stream_options;
     mod telemetry;
+    mod traces;
     mod translation_bedrock;
     mod translation_counts;
     mod translation_errors;
