@@ -150,7 +150,8 @@ fn chat(model: &str, stream: bool) -> String {
 fn exchanges_attempts_and_policies_are_spans_of_the_callers_trace() {
     let (upstream, collector) = (provider(), Collector::start());
     let chain = "[{ use: probe, config: { upper: true } }]";
-    let sidecar = traced(&config(&upstream, chain), &collector, &[]);
+    let config = config(&upstream, chain) + "limits: { request_body: 2KiB }\n";
+    let sidecar = traced(&config, &collector, &[]);
     let path = Api::Chat.path();
 
     assert_eq!(
@@ -219,9 +220,10 @@ fn exchanges_attempts_and_policies_are_spans_of_the_callers_trace() {
     let left = collector.exchange("left");
     assert_eq!(left[0]["attributes"]["error.type"], "client_gone");
     assert_ne!(left[0]["trace"], TRACE);
-    assert_eq!(ask(&sidecar, path, "refused", true, "{").status, 400);
+    let large = " ".repeat(4096);
+    assert_eq!(ask(&sidecar, path, "refused", true, &large).status, 413);
     let refused = &collector.exchange("refused")[0];
-    assert_eq!(refused["attributes"]["http.response.status_code"], 400);
+    assert_eq!(refused["attributes"]["error.type"], "body_too_large");
     ask(
         &sidecar,
         "/v1/audio/speech",

@@ -31,37 +31,31 @@ const SAMPLERS: [(&str, bool, Option<f64>); 6] = [
     ("parentbased_traceidratio", true, None),
 ];
 
-/// Variables that are set where a collector wants what is not done here, and the values that say
-/// otherwise.
-const FIXED: [(&str, &[&str], &str); 6] = [
+/// Variables that say how a collector wants its batches, a trace's own before the general one; the
+/// one value that is done here, and what to write for another.
+const FIXED: [([&str; 2], &str, &str); 3] = [
     (
-        "OTEL_EXPORTER_OTLP_PROTOCOL",
-        &["http/protobuf"],
+        [
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+        ],
+        "http/protobuf",
         "traces are sent as `http/protobuf` alone, at a collector's port 4318; write that, or leave it out",
     ),
     (
-        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-        &["http/protobuf"],
-        "traces are sent as `http/protobuf` alone, at a collector's port 4318; write that, or leave it out",
-    ),
-    (
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
-        &["none"],
+        [
+            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+            "OTEL_EXPORTER_OTLP_COMPRESSION",
+        ],
+        "none",
         "traces are sent without compression; write `none`, or leave it out",
     ),
     (
-        "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-        &["none"],
-        "traces are sent without compression; write `none`, or leave it out",
-    ),
-    (
-        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-        &[],
-        "no certificate of a client's is sent; give the collector a key in `OTEL_EXPORTER_OTLP_HEADERS`",
-    ),
-    (
-        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-        &[],
+        [
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        ],
+        "",
         "no certificate of a client's is sent; give the collector a key in `OTEL_EXPORTER_OTLP_HEADERS`",
     ),
 ];
@@ -115,9 +109,9 @@ impl Check<'_> {
             (None, None) if exporters.is_empty() => return None,
             (None, None) => below(LOCAL),
         };
-        for (name, values, message) in FIXED {
-            let value = self.environment(name);
-            if !value.is_empty() && !values.contains(&value.as_str()) {
+        for (names, value, message) in FIXED {
+            let other = self.first(&names).filter(|(_, found)| found != value);
+            if let Some((name, _)) = other {
                 self.wrong(name, message);
             }
         }
@@ -134,9 +128,9 @@ impl Check<'_> {
                 .unwrap_or(usize::MAX)
         };
         let queue = spans("OTEL_BSP_MAX_QUEUE_SIZE", 2048);
-        let batch = spans("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512);
+        let batch = spans("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512.min(queue as u64));
         if batch > queue {
-            let message = "is more than `OTEL_BSP_MAX_QUEUE_SIZE`, so that no batch were ever full; write less here or more there";
+            let message = "is more than `OTEL_BSP_MAX_QUEUE_SIZE`, so that no batch is ever full; write less here or more there";
             self.wrong("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", message);
         }
         Some(Traces {

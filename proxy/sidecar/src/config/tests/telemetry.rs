@@ -42,6 +42,14 @@ fn the_address_is_the_collectors_with_its_path_or_that_of_traces_as_it_is() {
             &[("OTEL_TRACES_EXPORTER", "otlp")],
             "http://localhost:4318/v1/traces",
         ),
+        (
+            &[
+                BASE,
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+            ],
+            "http://collector:4318/v1/traces",
+        ),
     ] {
         let traces = traces(variables).unwrap().unwrap();
         assert_eq!(traces.endpoint, expected);
@@ -63,6 +71,9 @@ fn defaults_are_the_specifications_and_a_traces_own_variable_counts_before_the_g
     ];
     let attributes = attributes.map(|(name, value)| (name.to_owned(), value));
     assert_eq!(default.resource, attributes);
+
+    let small = traces(&[BASE, ("OTEL_BSP_MAX_QUEUE_SIZE", "100")]);
+    assert_eq!(small.unwrap().unwrap().batch, 100);
 
     let set = traces(&[
         BASE,

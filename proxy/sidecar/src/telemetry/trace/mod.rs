@@ -176,7 +176,10 @@ impl Tracer {
 impl Trace {
     /// The trace's id, in 32 hexadecimal digits.
     pub fn id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+        let digits = halves(self.trace_id).map(id::digits);
+        str::from_utf8(digits.as_flattened())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Begins the span of an attempt, so long after the exchange's first byte, and makes it the
