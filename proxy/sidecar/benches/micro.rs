@@ -33,10 +33,15 @@ use dialect::{
 };
 use http::{HeaderMap, Method};
 use outrigger::{
+    config::{Telemetry, Traces, telemetry::Sampler},
     cost::Estimate,
     exchange::report::PolicyReporter,
     state::{Ask, MOST, Stores, Window},
-    telemetry::metrics::PolicyMeter,
+    telemetry::{
+        Attempted, Record,
+        metrics::PolicyMeter,
+        trace::{self, Answer, Collector, Tracer},
+    },
 };
 use policy::{
     Call, Candidate, Chain, Decision, Effect, Estimates, Instance, LoadedPolicy, PolicyLimits,
@@ -53,6 +58,8 @@ use sandbox::{
 static ALLOCATOR: outrigger::allocator::Allocator = outrigger::allocator::Allocator;
 
 const EVENTS: u32 = 100;
+/// Traced exchanges between two waits for their export.
+const TRACED: u32 = 500;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
 const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
@@ -231,6 +238,57 @@ async fn streamed(chain: &Chain, run: &mut Run, head: &Arc<ReplyHead>, events: &
     left
 }
 
+/// A collector that takes everything at once: what is measured is a worker's part.
+struct Nobody;
+
+impl Collector for Nobody {
+    async fn post(&self, _: Bytes) -> Result<Answer, String> {
+        Ok(Answer {
+            status: 200,
+            retry_after: None,
+            body: Bytes::new(),
+        })
+    }
+}
+
+fn tracer() -> Tracer {
+    let traces = Traces {
+        endpoint: String::new(),
+        headers: Vec::new(),
+        timeout: Duration::from_secs(1),
+        roots: None,
+        resource: Vec::new(),
+        sampler: Sampler {
+            parent_based: true,
+            ratio: 1.0,
+        },
+        queue: 1 << 12,
+        batch: 512,
+        delay: Duration::from_secs(5),
+        patience: Duration::from_secs(1),
+    };
+    trace::start(&Telemetry::default(), &traces, Nobody).unwrap()
+}
+
+/// Begins the trace of an exchange of one attempt, and ends it.
+fn trace_exchange(tracer: &Tracer, headers: &HeaderMap) {
+    let request = http::Request::post("https://api.openai.com/v1/chat/completions");
+    let (mut head, ()) = request.body(()).unwrap().into_parts();
+    let trace = tracer.begin(headers).unwrap();
+    let record = Record {
+        span: Some(trace.attempt(&mut head, Duration::ZERO)),
+        last: Some(Attempted {
+            class: "success",
+            status: 200,
+            took: Duration::ZERO,
+            retry_after: None,
+        }),
+        trace_id: Some(trace.id()),
+        ..Record::new(String::new(), Dialect::OpenaiChat)
+    };
+    tracer.end(trace, record, Vec::new());
+}
+
 /// Calls a reused instance's request hook.
 async fn again(instance: Box<dyn Instance>, lent: Box<Call>) -> (Box<dyn Instance>, Box<Call>) {
     let (lent, turn) = instance.on_request(lent).await;
@@ -286,6 +344,10 @@ fn main() {
     let (limiting, stores, huge) = (&limiting, &stores, &huge);
     let (small, large, head, plain, wire) = (&small, &large, &head, &plain, &wire);
     let (guarding, csv, dense, clean) = (&guarding, &csv, &dense, &clean);
+    let (tracer, mut traced) = (&tracer(), HeaderMap::new());
+    let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    traced.insert("traceparent", caller.parse().unwrap());
+    let traced = &traced;
     let ask_small = move || Body::wire(Dialect::OpenaiChat, small.clone());
 
     let cases = [
@@ -393,6 +455,10 @@ fn main() {
                 })
             }),
         },
+        case!("trace_exchange", TRACED, {
+            (0..TRACED).for_each(|_| trace_exchange(tracer, traced));
+            assert_eq!(tracer.flush(Duration::from_secs(5)).await, 0);
+        }),
         case!("splice_50kb", 1, {
             let middle = large.len() / 2;
             let mut splices = [

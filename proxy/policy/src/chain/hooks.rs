@@ -88,3 +88,35 @@ impl Hooks {
         std::mem::take(&mut self.calls)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_of_a_hook_are_one_entry_and_an_edit_stays_one() {
+        const MS: Duration = Duration::from_millis(1);
+        let mut hooks = Hooks::new(Instant::now);
+        hooks.note("request", "forwarded", false, MS);
+        for outcome in ["forwarded", "edited", "forwarded"] {
+            hooks.note("reply", outcome, false, MS);
+        }
+        hooks.note("failure", "trap", true, MS);
+        let calls = hooks.take();
+        let seen: Vec<_> = calls
+            .iter()
+            .map(|calls| (calls.hook, calls.outcome, calls.calls, calls.is_fault))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("request", "forwarded", 1, false),
+                ("reply", "edited", 3, false),
+                ("failure", "trap", 1, true),
+            ]
+        );
+        assert_eq!(calls[1].took, 3 * MS);
+        assert!(calls[1].begun <= calls[1].ended && hooks.take().is_empty());
+    }
+}

@@ -1,4 +1,5 @@
 //! Which exchanges are traced, what their spans say, and what becomes of batches.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
