@@ -67,6 +67,18 @@ impl Meter for ApartMeter {
         with_local_recorder(&self.figures, || self.meter.observe(name, value))
     }
 
+    fn count_labelled(&self, name: &str, labels: &[(String, String)], by: u64) -> bool {
+        with_local_recorder(&self.figures, || {
+            self.meter.count_labelled(name, labels, by)
+        })
+    }
+
+    fn observe_labelled(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        with_local_recorder(&self.figures, || {
+            self.meter.observe_labelled(name, labels, value)
+        })
+    }
+
     fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
         with_local_recorder(&self.figures, || self.meter.gauge(name, labels, value))
     }

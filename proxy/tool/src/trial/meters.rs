@@ -55,11 +55,24 @@ impl Meter for Noted {
         self.note(name.to_owned(), |_| value)
     }
 
-    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        self.note(format!("{name}{{{}}}", labels.join(",")), |_| value)
+    fn count_labelled(&self, name: &str, labels: &[(String, String)], by: u64) -> bool {
+        self.count(&labelled(name, labels), by)
     }
+
+    fn observe_labelled(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        self.observe(&labelled(name, labels), value)
+    }
+
+    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        self.note(labelled(name, labels), |_| value)
+    }
+}
+
+/// A metric's name with its labels, as in `open{kind=email}`.
+fn labelled(name: &str, labels: &[(String, String)]) -> String {
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    format!("{name}{{{}}}", labels.join(","))
 }

@@ -68,7 +68,7 @@ pub(crate) fn observed(loaded: &LoadedPolicy, notes: &Notes) -> Arc<LoadedPolicy
             notes: Arc::clone(notes),
         }),
         on_error: loaded.on_error,
-        on_unseen: loaded.on_unseen,
+        on_unseen: loaded.on_unseen.clone(),
         limits: loaded.limits.clone(),
         quarantine: Default::default(),
         calls: Default::default(),

@@ -229,6 +229,14 @@ impl Meter for Stage {
         Stage::meter(self).observe(name, value)
     }
 
+    fn count_labelled(&self, name: &str, labels: &[(String, String)], by: u64) -> bool {
+        Stage::meter(self).count_labelled(name, labels, by)
+    }
+
+    fn observe_labelled(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        Stage::meter(self).observe_labelled(name, labels, value)
+    }
+
     fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
         Stage::meter(self).gauge(name, labels, value)
     }
