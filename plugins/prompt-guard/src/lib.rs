@@ -7,6 +7,7 @@
 //! sits there wrote them; the app's own text (system prompt, tool definitions, reminders) is not
 //! looked at.
 
+mod documents;
 mod encoded;
 mod fold;
 mod limits;
@@ -122,7 +123,7 @@ impl PromptGuard {
         if self.deny.is_empty() && self.threshold.is_none() {
             return None;
         }
-        // The worst by how far it is above its threshold: places have their own.
+        // The worst by how far it is above its threshold: origins have their own.
         let mut worst: Option<(u32, Suspicion)> = None;
         let mut texts = request.passages().peekable();
         let mut before = None;
@@ -134,15 +135,31 @@ impl PromptGuard {
             if !alone && self.is_reminder(&passage) {
                 continue;
             }
-            let Some(suspicion) = self.suspicion(&passage) else {
+            let text = self.without_allowed(&passage.text);
+            if !self.deny.is_empty() && self.deny.are_in(&text) {
                 return Some(Finding::Denied);
-            };
-            let threshold = self.threshold.map(|of| of.at(origin(passage.place)));
-            let Some(above) = threshold.and_then(|least| suspicion.score.checked_sub(least)) else {
+            }
+            let Some(threshold) = self.threshold else {
                 continue;
             };
-            if worst.is_none_or(|(worst, _)| above > worst) {
-                worst = Some((above, suspicion));
+            let mut judge = |text: &str, origin: Origin| {
+                let suspicion = Scan::whole(&self.tables, text, origin);
+                let above = suspicion.score.checked_sub(threshold.at(origin));
+                if let Some(above) = above
+                    && worst.is_none_or(|(worst, _)| above > worst)
+                {
+                    worst = Some((above, suspicion));
+                }
+            };
+            let origin = origin(passage.place);
+            judge(&text, origin);
+            if origin == Origin::User {
+                for document in documents::wrapped(&text) {
+                    judge(text.get(document).unwrap_or_default(), Origin::Data);
+                }
+                if !alone && documents::is_block(request, &passage) {
+                    judge(&text, Origin::Data);
+                }
             }
         }
         worst.map(|(_, suspicion)| Finding::Signs(suspicion))
@@ -159,18 +176,6 @@ impl PromptGuard {
         passage.place == Place::User
             && !self.places.contains(Places::SYSTEM)
             && inner.is_some_and(|inner| !inner.contains("</system-reminder>"))
-    }
-
-    /// The suspicion that a passage raises; `None` where it matches a denied pattern.
-    fn suspicion(&self, passage: &Passage) -> Option<Suspicion> {
-        let text = self.without_allowed(&passage.text);
-        if !self.deny.is_empty() && self.deny.are_in(&text) {
-            return None;
-        }
-        Some(match self.threshold {
-            Some(_) => Scan::whole(&self.tables, &text, origin(passage.place)),
-            None => Suspicion::default(),
-        })
     }
 
     /// The text with line breaks for what is allowed: nothing goes on behind those.

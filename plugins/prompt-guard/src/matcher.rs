@@ -32,6 +32,43 @@ pub(crate) struct Patterns {
     starts: Vec<Start>,
     /// ASCII that any match may begin with.
     ascii: Ascii,
+    /// The same beyond ASCII, by the lower bits of a code: a bit that is not set begins none.
+    beyond: Beyond,
+}
+
+/// Bits of [`Beyond`]: a power of two.
+const BITS: u32 = 4096;
+
+/// Characters beyond ASCII by the lower bits of their codes.
+#[derive(Debug, Clone, Default)]
+struct Beyond(Vec<u64>);
+
+impl Beyond {
+    fn has(&self, code: u32) -> bool {
+        let code = code % BITS;
+        self.0
+            .get((code / 64) as usize)
+            .is_some_and(|bits| bits >> (code % 64) & 1 == 1)
+    }
+
+    fn add(&mut self, set: &Set) {
+        self.0.resize((BITS / 64) as usize, 0);
+        let all = ('\u{80}', char::MAX);
+        let ranges = if set.negated {
+            &[all]
+        } else {
+            set.beyond.as_slice()
+        };
+        for (from, to) in ranges {
+            let (from, to) = (u32::from(*from), u32::from(*to));
+            for code in from..=to.min(from + BITS) {
+                let code = code % BITS;
+                if let Some(bits) = self.0.get_mut((code / 64) as usize) {
+                    *bits |= 1 << (code % 64);
+                }
+            }
+        }
+    }
 }
 
 /// The beginning of a pattern, and the characters it may begin with.
@@ -77,6 +114,9 @@ impl Patterns {
                 .beyond
                 .retain(|set| set.negated || !set.beyond.is_empty());
             patterns.ascii.merge(start.ascii, false);
+            for set in &start.beyond {
+                patterns.beyond.add(set);
+            }
             patterns.starts.push(start);
         }
         Ok(patterns)
@@ -191,7 +231,7 @@ impl Patterns {
     pub(crate) fn may_begin(&self, c: char) -> bool {
         match u32::from(c) {
             code @ 0..128 => self.ascii.has(code),
-            _ => self.starts.iter().any(|start| start.may_take(c)),
+            code => self.beyond.has(code) && self.starts.iter().any(|start| start.may_take(c)),
         }
     }
 }

@@ -19,7 +19,7 @@ mod letters;
 mod table;
 
 use hidden::Hidden;
-use letters::{Ended, Line, Quotes};
+use letters::{About, Ended, Line, Open, Quotes, REPORTED};
 use table::{COUNT, ENCODED, Weight};
 pub use table::{Sign, Tables};
 
@@ -27,6 +27,13 @@ pub use table::{Sign, Tables};
 const NEAR: u32 = 400;
 /// The same in data: what was put into a document is a short passage of it.
 const NEAR_IN_DATA: u32 = 80;
+/// Signs that people show to each other as well add up to no more than this.
+const FOR_PEOPLE: u32 = 8;
+/// Next to signs for machines they add no more than those weigh, and in data, where most is said to
+/// people, no more than this.
+const SUPPORT_IN_DATA: u32 = 2;
+/// A sign for machines counts as one from this weight on.
+const CLEAR: u32 = 4;
 /// Words turned round that make a text one that is read so.
 const TELLING: u32 = 2;
 
@@ -62,6 +69,26 @@ impl Suspicion {
     }
 }
 
+/// A sign that was found.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    /// 0 for none; the heaviest of its rules.
+    weight: u32,
+    /// The place where any of its rules fired last.
+    place: u32,
+    /// The places of the first and the last word of the heaviest.
+    first: u32,
+    last: u32,
+}
+
+impl Found {
+    /// True if both are made of the same words, some of them: then they are not independent.
+    const fn shares_words(self, other: Self) -> bool {
+        let one_word = self.first == self.last || other.first == other.last;
+        !one_word && self.first <= other.last && other.first <= self.last
+    }
+}
+
 /// The state of the scan of one text.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -80,11 +107,16 @@ pub struct Scan {
     ended: Ended,
     /// Words since the last sign of punctuation.
     clause: u32,
+    about: About,
+    /// An override that waits for the next word, which may say that it is about something else than
+    /// the model's orders.
+    open: Option<Open>,
+    /// The places of the last words that say what somebody else does.
+    reported: [u32; REPORTED],
     /// Words that mean something rotated, and backwards.
     turned: [u32; 2],
     matcher: Matcher,
-    /// Weight and place of each sign.
-    found: [(u32, u32); COUNT],
+    found: [Found; COUNT],
     best: Suspicion,
     hidden: Hidden,
 }
@@ -104,9 +136,12 @@ impl Scan {
             line: Line::default(),
             ended: Ended::default(),
             clause: 0,
+            about: About::default(),
+            open: None,
+            reported: [0; REPORTED],
             turned: [0; 2],
             matcher: Matcher::default(),
-            found: [(0, 0); COUNT],
+            found: [Found::default(); COUNT],
             best: Suspicion::default(),
             hidden: Hidden::default(),
         }
@@ -146,6 +181,7 @@ impl Scan {
     pub fn finish(&mut self, tables: &Tables) -> Suspicion {
         self.letters(tables, '\n');
         self.end_spelt(tables);
+        self.close(tables, 0);
         let mut hits = 0;
         self.matcher.finish(&tables.marks, 0, &mut |hit| {
             hits |= 1_u64 << (hit.pattern % 64)
@@ -182,8 +218,8 @@ impl Scan {
         if inside.score >= TELLING_SCORE {
             self.sign(tables, Sign::Encoded, ENCODED, self.position);
             for sign in inside.signs() {
-                let (weight, _) = inner.found.get(sign as usize).copied().unwrap_or_default();
-                self.note(sign, weight);
+                let found = inner.found.get(sign as usize).copied().unwrap_or_default();
+                self.note(sign, found.weight, self.position);
             }
         }
     }
@@ -196,26 +232,59 @@ impl Scan {
             Origin::Data => weight.data,
         };
         let weight = tables.weight(sign, usual);
-        self.note(sign, self.discounted(tables, weight, first));
+        self.note(sign, self.discounted(weight, first), first);
     }
 
-    fn note(&mut self, sign: Sign, weight: u32) {
-        let now = self.position;
-        let reach = match self.origin {
+    fn note(&mut self, sign: Sign, weight: u32, first: u32) {
+        let (now, origin) = (self.position, self.origin);
+        let reach = match origin {
             Origin::User | Origin::Reply => NEAR,
             Origin::Data => NEAR_IN_DATA,
         };
         if let Some(found) = self.found.get_mut(sign as usize) {
-            let near = found.0 > 0 && now - found.1 <= reach;
-            *found = (if near { found.0.max(weight) } else { weight }, now);
-        }
-        let mut sum = Suspicion::default();
-        for (sign, (weight, place)) in Sign::ALL.iter().zip(self.found) {
-            if weight > 0 && now - place <= reach {
-                sum.score += weight;
-                sum.signs |= 1 << *sign as u32;
+            let near = found.weight > 0 && now - found.place <= reach;
+            if near && found.weight > weight {
+                found.place = now;
+            } else {
+                *found = Found {
+                    weight,
+                    place: now,
+                    first,
+                    last: now,
+                };
             }
         }
+        let counts = |found: &Found| found.weight > 0 && now - found.place <= reach;
+        let machines =
+            |(sign, found): &(&Sign, &Found)| sign.is_for_machines(origin) && counts(found);
+        let mut sum = Suspicion::default();
+        let (mut people, mut most, mut clear) = (0, 0, false);
+        for (sign, found) in Sign::ALL
+            .iter()
+            .zip(&self.found)
+            .filter(|(_, found)| counts(found))
+        {
+            let weight = found.weight;
+            most = weight.max(most);
+            sum.signs |= 1 << *sign as u32;
+            if !sign.is_for_machines(origin) {
+                people += weight;
+                continue;
+            }
+            clear |= weight >= CLEAR;
+            let mut others = Sign::ALL.iter().zip(&self.found).filter(machines);
+            let counted = others.any(|(other, at)| {
+                let heavier = (at.weight, *other as u32) > (weight, *sign as u32);
+                heavier && found.shares_words(*at)
+            });
+            sum.score += if counted { 0 } else { weight };
+        }
+        people = people.min(match (clear, self.origin) {
+            (false, _) => FOR_PEOPLE.saturating_sub(sum.score),
+            (true, Origin::Data) => sum.score.min(SUPPORT_IN_DATA),
+            (true, Origin::User | Origin::Reply) => sum.score,
+        });
+        sum.score = (sum.score + people).max(most);
         if sum.score > self.best.score {
             self.best = sum;
         }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::PromptGuard;
 
 mod agents;
+mod documents;
 mod limits;
 mod rates;
 mod replies;

@@ -168,32 +168,79 @@ impl Word {
             'a'..='z' => self.hash = hashed(self.hash, letter as u8),
             '\0' => self.strange = true,
             _ => {
-                for byte in (letter as u32).to_le_bytes() {
-                    self.hash = hashed(self.hash, byte);
+                let [low, high, astral, _] = (letter as u32).to_le_bytes();
+                self.hash = hashed(hashed(self.hash, low), high);
+                if astral > 0 {
+                    self.hash = hashed(self.hash, astral);
                 }
             }
         }
         self.length = self.length.saturating_add(1);
     }
 
-    /// Takes the ASCII letters that a text begins with, in either case; returns how many.
+    /// Takes the ASCII letters that a text begins with, in either case, and digits as those that
+    /// they pass for; returns how many. Of what is longer than any word only the end is looked for.
     #[inline]
     pub(crate) fn take_all(&mut self, text: &[u8]) -> usize {
-        let (mut hash, mut length) = (self.hash, 0);
-        for byte in text {
-            let letter = byte | 0x20;
-            if !letter.is_ascii_lowercase() {
-                break;
+        let mut letters = text.iter().map(|byte| LETTERS[usize::from(*byte)]);
+        let short = (LONGEST + 1).saturating_sub(self.length) as usize;
+        let mut length = 0;
+        for letter in letters
+            .by_ref()
+            .take(short)
+            .take_while(|letter| *letter != CUT)
+        {
+            match letter {
+                STRANGE => self.strange = true,
+                _ => self.hash = hashed(self.hash, letter),
             }
-            hash = hashed(hash, letter);
             length += 1;
         }
-        self.hash = hash;
+        if length == short {
+            length += letters.take_while(|letter| *letter != CUT).count();
+        }
         self.length = self
             .length
             .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
         length
     }
+}
+
+/// Ends a word.
+const CUT: u8 = 0;
+/// A character that is part of a word, and no letter: `'\0'` of [`Word::take`].
+const STRANGE: u8 = 1;
+/// The letter that each ASCII character is read as.
+const LETTERS: [u8; 256] = {
+    let mut letters = [CUT; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        letters[byte] = match byte as u8 {
+            digit @ b'0'..=b'9' => match digit_as_letter(digit) {
+                Some(letter) => letter,
+                None => STRANGE,
+            },
+            letter if letter.is_ascii_alphabetic() => letter.to_ascii_lowercase(),
+            _ => CUT,
+        };
+        byte += 1;
+    }
+    letters
+};
+
+/// The letter that a digit passes for. A number becomes no word by it.
+pub(crate) const fn digit_as_letter(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'0' => b'o',
+        b'1' => b'i',
+        b'3' => b'e',
+        b'4' => b'a',
+        b'5' => b's',
+        b'7' => b't',
+        b'8' => b'b',
+        b'9' => b'g',
+        _ => return None,
+    })
 }
 
 /// No word has more letters.

@@ -1,47 +1,111 @@
 //! Words: put together from letters, and matched with the rules.
 
 use super::{
-    Origin, Scan, Tables,
-    table::{Heading, Rule},
+    Origin, Scan, Sign, Tables,
+    table::{Heading, Known, Rule, Weight},
 };
-use crate::words::{Mask, Word};
+use crate::{
+    fold::{Folded, fold},
+    matcher::Patterns,
+    words::{Mask, Word, digit_as_letter},
+};
 
 /// The words that the end of a sentence counts for: what is said in two seldom is one act.
 const SENTENCE: u32 = 4;
 /// The same of a comma: `ignore my last mail, the instructions are below`.
 const COMMA: u32 = 4;
-/// Words within which talk about attacks makes an instruction one that is mentioned.
-const MENTIONED: u32 = 30;
+/// Words within which talk about instructions makes one that is mentioned.
+const MENTIONED: u32 = 60;
+/// A quotation has no more words; what is longer is a document.
+const QUOTED: u32 = 80;
+/// Words before a verb that may say that it is the reader who is meant: "I want you to ignore".
+const MEANT: u32 = 4;
+/// Tenths that an override keeps where its object goes on: "the instructions about the invoice".
+const TOPICAL: u32 = 5;
+/// The words that a clause begins with, an order's verb among them.
+const BEGINNING: u32 = 2;
+/// So many words that report are remembered.
+pub(super) const REPORTED: usize = 8;
 /// A word of negation forbids what so many words behind it ask for.
 const NEGATED: u32 = 2;
 /// A verb is an order among the first words of a clause only.
 const ORDERED: u32 = 2;
 
 /// The class of a byte for the fast scan.
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     Letter,
+    /// It begins a letter of two bytes, if [`Fast::letters`] has it.
+    Wide,
     /// It stands between words and begins no mark.
     Cut,
     /// It takes a closer look.
     Other,
 }
 
-fn kind(tables: &Tables, byte: u8) -> Kind {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
-        b' '
-        | b'\n'
-        | b'"'..=b'#'
-        | b'%'..=b'&'
-        | b'('..=b'/'
-        | b':'..=b'?'
-        | b'['..=b'`'
-        | b'{'..=b'~'
-            if !tables.marks.may_begin(char::from(byte)) =>
-        {
-            Kind::Cut
+/// Tables for the fast scan.
+#[derive(Debug, Clone)]
+pub(super) struct Fast {
+    /// The class of each byte.
+    kinds: Vec<Kind>,
+    /// The folded letter of each code of two bytes that is one and begins no mark; else `'\0'`.
+    letters: Vec<char>,
+}
+
+/// The first code of two bytes, and the first of three.
+const TWO_BYTES: std::ops::Range<u32> = 0x80..0x800;
+
+impl Fast {
+    pub(super) fn new(marks: &Patterns) -> Self {
+        let kind = |byte: u8| match byte {
+            _ if marks.may_begin(char::from(byte)) && byte < 0x80 => Kind::Other,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Kind::Letter,
+            b' '
+            | b'\n'
+            | b'"'..=b'#'
+            | b'%'..=b'&'
+            | b'('..=b'/'
+            | b':'..=b'?'
+            | b'['..=b'`'
+            | b'{'..=b'~' => Kind::Cut,
+            0xc2..=0xdf => Kind::Wide,
+            _ => Kind::Other,
+        };
+        let letter = |code: u32| {
+            let c = char::from_u32(code).unwrap_or_default();
+            match fold(c) {
+                Folded::One(folded)
+                    if folded.is_alphabetic() && !is_cut(folded) && !marks.may_begin(folded) =>
+                {
+                    folded
+                }
+                _ => '\0',
+            }
+        };
+        Self {
+            kinds: (0..=u8::MAX).map(kind).collect(),
+            letters: TWO_BYTES.map(letter).collect(),
         }
-        _ => Kind::Other,
+    }
+
+    fn kind(&self, byte: u8) -> Kind {
+        self.kinds
+            .get(usize::from(byte))
+            .copied()
+            .unwrap_or(Kind::Other)
+    }
+
+    /// The folded letter that a text begins with, if it has two bytes.
+    fn letter(&self, text: &[u8]) -> Option<char> {
+        let [first, second, ..] = text else {
+            return None;
+        };
+        let code = u32::from(first & 0x1f) << 6 | u32::from(second & 0x3f);
+        let at = code.checked_sub(TWO_BYTES.start)? as usize;
+        self.letters
+            .get(at)
+            .copied()
+            .filter(|letter| *letter != '\0')
     }
 }
 
@@ -66,6 +130,47 @@ pub(super) enum Ended {
     Counted,
 }
 
+/// Talk about instructions: the place of the last word of it, and how often there was some.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct About {
+    place: u32,
+    times: u32,
+}
+
+impl About {
+    fn note(&mut self, place: u32) {
+        if place - self.place > MENTIONED {
+            self.times = 0;
+        }
+        self.times += u32::from(self.times == 0 || place - self.place > 1);
+        self.place = place;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_noted(self) -> bool {
+        self.times > 0
+    }
+
+    /// The tenths that a weight keeps.
+    fn tenths(self, place: u32) -> u32 {
+        match self.times {
+            0 => 10,
+            _ if place - self.place > MENTIONED => 10,
+            1 => 6,
+            2 => 4,
+            _ => 3,
+        }
+    }
+}
+
+/// An override whose last word was just read: its weight, its first word and its last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    weight: Weight,
+    first: u32,
+    last: u32,
+}
+
 /// Quotations: the place of the first word of each that is open, and the last that was closed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Quotes {
@@ -82,11 +187,13 @@ pub(super) struct Quotes {
 }
 
 impl Quotes {
-    /// True if a word is quoted. What begins with the text quotes nothing: it is the text.
-    fn have(self, place: u32) -> bool {
+    /// True if a word is quoted, where the text is at `now`. What begins with the text quotes
+    /// nothing: it is the text.
+    fn have(self, place: u32, now: u32) -> bool {
         let (begin, end) = self.closed;
         let mut open = [self.double, self.single, self.fence].into_iter().flatten();
-        open.any(|begin| begin > 1 && place >= begin) || begin > 1 && (begin..=end).contains(&place)
+        open.any(|begin| begin > 1 && place >= begin && now - begin <= QUOTED)
+            || begin > 1 && (begin..=end).contains(&place)
     }
 
     /// Opens a quotation behind `place`, or closes it there.
@@ -135,28 +242,30 @@ impl Scan {
     pub(super) fn text(&mut self, tables: &Tables, text: &str) {
         let mut at = 0;
         while let Some(byte) = text.as_bytes().get(at) {
+            let rest = text.as_bytes().get(at..).unwrap_or_default();
             let kind = if self.matcher.is_idle() && self.hidden.is_idle() {
-                kind(tables, *byte)
+                tables.fast.kind(*byte)
             } else {
                 Kind::Other
             };
             match kind {
                 Kind::Letter => {
-                    if self.word.length == 0 {
-                        if self.gap > 1 {
-                            self.end_spelt(tables);
-                        }
-                        self.spelt_letter = Some(char::from(byte | 0x20));
-                    }
-                    self.quotes.apostrophe = false;
-                    at += self
-                        .word
-                        .take_all(text.as_bytes().get(at..).unwrap_or_default());
+                    self.begin_word(tables, char::from(byte | 0x20));
+                    at += self.word.take_all(rest);
                     let last = text
                         .as_bytes()
                         .get(at - 1)
                         .map(|byte| char::from(byte | 0x20));
                     self.passed(last);
+                }
+                Kind::Wide if let Some(letter) = tables.fast.letter(rest) => {
+                    self.begin_word(tables, letter);
+                    self.word.take(letter);
+                    self.matcher.skip(Some(letter));
+                    // It is not an ASCII letter, whatever it is read as.
+                    self.hidden.last = None;
+                    self.hidden.flag = 0;
+                    at += 2;
                 }
                 Kind::Cut => {
                     let c = char::from(*byte);
@@ -164,7 +273,7 @@ impl Scan {
                     self.passed(Some(c));
                     at += 1;
                 }
-                Kind::Other => {
+                Kind::Wide | Kind::Other => {
                     let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
                         return;
                     };
@@ -173,6 +282,20 @@ impl Scan {
                 }
             }
         }
+    }
+
+    /// Takes note of a letter that comes, where it is a word's first.
+    fn begin_word(&mut self, tables: &Tables, letter: char) {
+        if self.word.length == 0 {
+            if self.gap > 1 {
+                self.end_spelt(tables);
+            }
+            self.spelt_letter = Some(match letter {
+                '0'..='9' => letter_of(letter),
+                _ => letter,
+            });
+        }
+        self.quotes.apostrophe = false;
     }
 
     fn passed(&mut self, last: Option<char>) {
@@ -185,28 +308,15 @@ impl Scan {
     pub(super) fn letters(&mut self, tables: &Tables, c: char) {
         let letter = match c {
             'a'..='z' => c,
-            // Digits that pass for letters. A number becomes no word by it.
-            '0' => 'o',
-            '1' => 'i',
-            '3' => 'e',
-            '4' | '@' => 'a',
-            '5' | '$' => 's',
-            '7' => 't',
-            '8' => 'b',
-            '9' => 'g',
+            '0'..='9' => letter_of(c),
+            '@' => 'a',
+            '$' => 's',
             '\'' => return self.apostrophe(),
-            c if c.is_ascii_digit() => '\0',
             c if !c.is_ascii() && !is_cut(c) => c,
             c => return self.cut(tables, c),
         };
-        if self.word.length == 0 && self.gap > 1 {
-            self.end_spelt(tables);
-        }
-        self.quotes.apostrophe = false;
+        self.begin_word(tables, letter);
         self.word.take(letter);
-        if self.word.length == 1 {
-            self.spelt_letter = Some(letter);
-        }
     }
 
     /// One that stands before a word opens a quotation, one behind it may close it, and one inside
@@ -311,11 +421,14 @@ impl Scan {
         self.line.words += 1;
         self.clause += 1;
         self.ended = Ended::No;
-        let Some(set) = tables.words.find(word) else {
+        let set = tables.words.find(word).map(usize::from);
+        let mask = set.and_then(|set| tables.words.sets().get(set).copied());
+        if self.open.is_some() {
+            self.close(tables, mask.unwrap_or_default());
+        }
+        let (Some(set), Some(mask)) = (set, mask) else {
             return;
         };
-        let set = usize::from(set);
-        let mask = tables.words.sets().get(set).copied().unwrap_or_default();
         if self.line.words == 1 {
             self.line.first = mask;
         }
@@ -323,13 +436,15 @@ impl Scan {
         let known = &tables.known;
         let ordered =
             mask & known.act != 0 && (self.clause <= ORDERED || self.since(known.must) <= ORDERED);
-        let mut rest = mask;
-        while rest != 0 {
-            self.saw(rest.trailing_zeros() as usize);
-            rest &= rest - 1;
+        for class in bits(mask) {
+            self.saw(class);
         }
         if ordered {
             self.saw(usize::from(known.imperative));
+        }
+        if self.is_reported(known, mask) {
+            self.reported.rotate_right(1);
+            self.reported[0] = self.position;
         }
         self.turned[0] += u32::from(mask >> known.rotated & 1 == 1);
         self.turned[1] += u32::from(mask >> known.backwards & 1 == 1);
@@ -337,12 +452,49 @@ impl Scan {
             let Some(rule) = tables.rules.get(usize::from(*number)) else {
                 continue;
             };
-            if let Some(first) = self.in_order(rule)
-                && self.position - first <= rule.within
-                && !(rule.sign.is_undone() && self.is_negated(tables, first))
-            {
-                self.sign(tables, rule.sign, rule.weight, first);
+            let Some(first) = self.in_order(rule) else {
+                continue;
+            };
+            if self.position - first > rule.within || self.any_since(rule.unless, first) {
+                continue;
             }
+            match rule.sign {
+                None => self.about.note(self.position),
+                Some((sign, _)) if sign.is_undone() && self.is_negated(tables, first) => {}
+                Some((Sign::Override, weight)) => {
+                    let last = self.position;
+                    self.open = Some(match self.open {
+                        Some(open) => Open {
+                            weight: open.weight.or(weight),
+                            first: open.first.min(first),
+                            last,
+                        },
+                        None => Open {
+                            weight,
+                            first,
+                            last,
+                        },
+                    });
+                }
+                Some((sign, weight)) => self.sign(tables, sign, weight, first),
+            }
+        }
+    }
+
+    /// Notes an override that was waiting for the word behind it, which is of these classes.
+    pub(super) fn close(&mut self, tables: &Tables, next: Mask) {
+        // "Ignore all previous" goes on: "instructions about the invoice".
+        if next & tables.known.orders != 0 {
+            return;
+        }
+        if let Some(open) = self.open.take() {
+            let topical = next & tables.known.topic != 0 && self.position - open.last <= 2;
+            let weight = if topical {
+                open.weight.share(TOPICAL)
+            } else {
+                open.weight
+            };
+            self.sign(tables, Sign::Override, weight, open.first);
         }
     }
 
@@ -358,6 +510,29 @@ impl Scan {
         let negations = self.last.get(usize::from(tables.known.negation));
         let mut places = negations.into_iter().flatten();
         places.any(|place| *place > 0 && *place < first && first - place <= NEGATED)
+    }
+
+    /// True if a verb here is no order to the reader: it neither begins a clause nor has a "you"
+    /// before it, as in "they ignore", "how to reveal", "the tool prints".
+    fn is_reported(&self, known: &Known, mask: Mask) -> bool {
+        let near = |classes: Mask, most: u32| {
+            bits(classes).any(|class| {
+                let place = self.last.get(class).map_or(0, |[last, _]| *last);
+                place > 0 && place < self.position && self.position - place <= most
+            })
+        };
+        mask & known.verbs != 0
+            && !near(known.you, MEANT)
+            && (near(known.reporter, 1) || self.clause > BEGINNING && !near(known.joins, 1))
+    }
+
+    /// True if a word of one of the classes stands at `first` or behind it.
+    fn any_since(&self, classes: Mask, first: u32) -> bool {
+        bits(classes).any(|class| {
+            self.last
+                .get(class)
+                .is_some_and(|[last, _]| *last >= first && *last > 0)
+        })
     }
 
     /// The words since the last one of a class.
@@ -394,19 +569,34 @@ impl Scan {
 
     /// A weight where its first word stands: less where it is quoted and where attacks are talked
     /// about, for people ask about what they read.
-    pub(super) fn discounted(&self, tables: &Tables, weight: u32, first: u32) -> u32 {
+    pub(super) fn discounted(&self, weight: u32, first: u32) -> u32 {
         if self.origin == Origin::Reply {
             return weight;
         }
-        let mut tenths = 10;
-        if self.quotes.have(first) {
-            tenths = if self.origin == Origin::User { 3 } else { 6 };
+        let mut tenths = self.about.tenths(self.position);
+        if self.quotes.have(first, self.position) {
+            tenths = tenths * 2 / 10;
         }
-        if self.since(tables.known.mention) <= MENTIONED {
-            tenths = tenths * 6 / 10;
+        if first > 0 && self.reported.contains(&first) {
+            tenths = tenths * 4 / 10;
         }
         weight * tenths / 10
     }
+}
+
+/// The letter that a digit is read as, or `'\0'`.
+fn letter_of(digit: char) -> char {
+    let letter = u8::try_from(digit).ok().and_then(digit_as_letter);
+    letter.map_or('\0', char::from)
+}
+
+/// The numbers of the classes in a set.
+fn bits(mut mask: Mask) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let class = (mask != 0).then(|| mask.trailing_zeros() as usize)?;
+        mask &= mask - 1;
+        Some(class)
+    })
 }
 
 /// True if a character beyond ASCII stands between words.

@@ -3,6 +3,7 @@
 //! The rules are in `data/rules.txt` and name classes of words in their order, never sentences;
 //! marks are patterns of characters and of scripts without spaces, in `data/marks.txt`.
 
+use super::{Origin, letters::Fast};
 use crate::{
     matcher::Patterns,
     pattern::Node,
@@ -52,6 +53,22 @@ signs! {
 }
 
 impl Sign {
+    /// True if people say it to a machine only. Orders, forms and tales are said to people as well,
+    /// and permissions and bans in what somebody wrote for others: however many there are, they make
+    /// no suspicion without one of these.
+    pub(super) fn is_for_machines(self, origin: Origin) -> bool {
+        match self {
+            Self::RolePlay
+            | Self::Form
+            | Self::Coercion
+            | Self::Fiction
+            | Self::Command
+            | Self::Memory => false,
+            Self::License | Self::NoRefusal => origin != Origin::Data,
+            _ => true,
+        }
+    }
+
     /// True if its opposite is harmless: "never ignore earlier instructions".
     pub(super) const fn is_undone(self) -> bool {
         matches!(self, Self::Override | Self::Extraction | Self::Exfiltration)
@@ -67,6 +84,24 @@ pub(super) struct Weight {
     pub(super) data: u32,
 }
 
+impl Weight {
+    /// The heavier of two in each place.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            user: self.user.max(other.user),
+            data: self.data.max(other.data),
+        }
+    }
+
+    /// So many tenths of it.
+    pub(super) const fn share(self, tenths: u32) -> Self {
+        Self {
+            user: self.user * tenths / 10,
+            data: self.data * tenths / 10,
+        }
+    }
+}
+
 /// The weights of signs that are neither rules nor marks.
 pub(super) const HIDDEN: Weight = Weight { user: 10, data: 10 };
 pub(super) const TORN: Weight = Weight { user: 5, data: 7 };
@@ -76,10 +111,12 @@ pub(super) const ENCODED: Weight = Weight { user: 6, data: 8 };
 /// Words of these classes, in this order, from the first to the last within so many words.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
-    pub(super) sign: Sign,
-    pub(super) weight: Weight,
+    /// `None`: no sign, but talk about instructions, which what stands near is a part of.
+    pub(super) sign: Option<(Sign, Weight)>,
     pub(super) within: u32,
     pub(super) needs: Vec<Vec<Class>>,
+    /// No word of these may stand among them.
+    pub(super) unless: Mask,
 }
 
 /// A short line before a colon, of so many words at most: the class of its first word, if any is
@@ -108,7 +145,14 @@ pub(super) const IMPERATIVE: &str = "IMPERATIVE";
 pub(super) struct Known {
     pub(super) act: Mask,
     pub(super) must: Class,
-    pub(super) mention: Class,
+    pub(super) you: Mask,
+    pub(super) reporter: Mask,
+    /// Words that join an order to another.
+    pub(super) joins: Mask,
+    /// Verbs of orders to a model.
+    pub(super) verbs: Mask,
+    pub(super) topic: Mask,
+    pub(super) orders: Mask,
     pub(super) negation: Class,
     pub(super) imperative: Class,
     pub(super) rotated: Class,
@@ -125,6 +169,7 @@ pub struct Tables {
     pub(super) headings: Vec<Heading>,
     pub(super) marks: Patterns,
     pub(super) kinds: Vec<Mark>,
+    pub(super) fast: Fast,
     pub(super) known: Known,
     /// The weights that replace the signs' own; 0 leaves one out.
     weights: [Option<u32>; COUNT],
@@ -157,16 +202,22 @@ fn weighed(line: &str) -> Option<(Sign, Weight, &str)> {
 }
 
 fn rule(line: &str, words: &Table) -> Option<Rule> {
-    let (sign, weight, rest) = weighed(line)?;
+    let (sign, rest) = match line.strip_prefix("mention ") {
+        Some(rest) => (None, rest),
+        None => weighed(line).map(|(sign, weight, rest)| (Some((sign, weight)), rest))?,
+    };
     let mut rest = rest.split_ascii_whitespace();
     let within = rest.next()?.parse().ok()?;
+    let (unless, needs): (Vec<&str>, Vec<&str>) = rest.partition(|need| need.starts_with('!'));
     let classes = |need: &str| need.split('|').map(|name| words.class(name)).collect();
-    let needs: Vec<Vec<Class>> = rest.map(classes).collect::<Option<_>>()?;
+    let needs: Vec<Vec<Class>> = needs.into_iter().map(classes).collect::<Option<_>>()?;
+    let mut forbidden = unless.iter().flat_map(|names| names[1..].split('|'));
+    let unless = forbidden.try_fold(0, |mask, name| Some(mask | 1 << words.class(name)?))?;
     (!needs.is_empty()).then_some(Rule {
         sign,
-        weight,
         within,
         needs,
+        unless,
     })
 }
 
@@ -208,10 +259,18 @@ impl Tables {
     pub fn parse(list: &str, rules: &str, marks: &str, weights: &[(Sign, u32)]) -> Self {
         let words = Table::parse(list, &[IMPERATIVE]);
         let class = |name: &str| words.class(name).unwrap_or_default();
+        let all = |names: &[&str]| names.iter().fold(0, |mask, name| mask | 1 << class(name));
         let known = Known {
             act: 1 << class("ACT"),
             must: class("MUST"),
-            mention: class("MENTION"),
+            you: all(&["YOU", "YOUR"]),
+            reporter: 1 << class("REPORTER"),
+            joins: all(&["JOIN", "AI"]),
+            verbs: all(&[
+                "IGNORE", "DROP", "OVERRIDE", "REVEAL", "DISABLE", "SEND", "BE", "FOLLOW",
+            ]),
+            topic: 1 << class("TOPIC"),
+            orders: 1 << class("ORDERS"),
             negation: class("NEG"),
             imperative: class(IMPERATIVE),
             rotated: class(words::ROTATED),
@@ -240,12 +299,14 @@ impl Tables {
                 kinds.push(Mark { sign, weight });
             }
         }
+        let marks = Patterns::new(&nodes).unwrap_or_default();
         let mut tables = Self {
             words,
             rules,
             ending,
             headings,
-            marks: Patterns::new(&nodes).unwrap_or_default(),
+            fast: Fast::new(&marks),
+            marks,
             kinds,
             known,
             weights: [None; COUNT],

@@ -52,15 +52,24 @@ fn every_rule_fires_on_its_words_in_their_order() {
             Some(line) => (line, ":"),
         };
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let needs: Vec<&str> = fields[4..]
+        let mention = fields[0] == "mention";
+        let needs: Vec<&str> = fields[if mention { 2 } else { 4 }..]
             .iter()
             .copied()
-            .filter(|need| *need != "-")
+            .filter(|need| *need != "-" && !need.starts_with('!'))
             .collect();
         let fires = texts(&needs, &words).iter().any(|text| {
             let text = format!("{text}{end}");
-            let found = Scan::whole(&tables, &text, Origin::Data);
-            found.signs().any(|sign| sign.name() == fields[0])
+            if mention {
+                let mut scan = Scan::new(Origin::Data);
+                scan.text(&tables, &text);
+                scan.finish(&tables);
+                return scan.about.is_noted();
+            }
+            [Origin::Data, Origin::User].iter().any(|origin| {
+                let found = Scan::whole(&tables, &text, *origin);
+                found.signs().any(|sign| sign.name() == fields[0])
+            })
         });
         assert!(fires, "{rule}");
     }
