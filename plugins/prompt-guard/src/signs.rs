@@ -14,12 +14,15 @@ use crate::{
     words::{CLASSES, Word, rotated},
 };
 
+mod fast;
 mod hidden;
 mod letters;
+mod mention;
 mod table;
 
 use hidden::Hidden;
-use letters::{About, Ended, Line, Open, Quotes, REPORTED};
+use letters::{Ended, Line, Open, REPORTED};
+use mention::{About, Quotes};
 use table::{COUNT, ENCODED, Weight};
 pub use table::{Sign, Tables};
 

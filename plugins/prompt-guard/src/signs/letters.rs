@@ -4,20 +4,12 @@ use super::{
     Origin, Scan, Sign, Tables,
     table::{Heading, Known, Rule, Weight},
 };
-use crate::{
-    fold::{Folded, fold},
-    matcher::Patterns,
-    words::{Mask, Word, digit_as_letter},
-};
+use crate::words::{Mask, Word, digit_as_letter};
 
 /// The words that the end of a sentence counts for: what is said in two seldom is one act.
 const SENTENCE: u32 = 4;
 /// The same of a comma: `ignore my last mail, the instructions are below`.
 const COMMA: u32 = 4;
-/// Words within which talk about instructions makes one that is mentioned.
-const MENTIONED: u32 = 60;
-/// A quotation has no more words; what is longer is a document.
-const QUOTED: u32 = 80;
 /// Words before a verb that may say that it is the reader who is meant: "I want you to ignore".
 const MEANT: u32 = 4;
 /// Tenths that an override keeps where its object goes on: "the instructions about the invoice".
@@ -30,84 +22,6 @@ pub(super) const REPORTED: usize = 8;
 const NEGATED: u32 = 2;
 /// A verb is an order among the first words of a clause only.
 const ORDERED: u32 = 2;
-
-/// The class of a byte for the fast scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Letter,
-    /// It begins a letter of two bytes, if [`Fast::letters`] has it.
-    Wide,
-    /// It stands between words and begins no mark.
-    Cut,
-    /// It takes a closer look.
-    Other,
-}
-
-/// Tables for the fast scan.
-#[derive(Debug, Clone)]
-pub(super) struct Fast {
-    /// The class of each byte.
-    kinds: Vec<Kind>,
-    /// The folded letter of each code of two bytes that is one and begins no mark; else `'\0'`.
-    letters: Vec<char>,
-}
-
-/// The first code of two bytes, and the first of three.
-const TWO_BYTES: std::ops::Range<u32> = 0x80..0x800;
-
-impl Fast {
-    pub(super) fn new(marks: &Patterns) -> Self {
-        let kind = |byte: u8| match byte {
-            _ if marks.may_begin(char::from(byte)) && byte < 0x80 => Kind::Other,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Kind::Letter,
-            b' '
-            | b'\n'
-            | b'"'..=b'#'
-            | b'%'..=b'&'
-            | b'('..=b'/'
-            | b':'..=b'?'
-            | b'['..=b'`'
-            | b'{'..=b'~' => Kind::Cut,
-            0xc2..=0xdf => Kind::Wide,
-            _ => Kind::Other,
-        };
-        let letter = |code: u32| {
-            let c = char::from_u32(code).unwrap_or_default();
-            match fold(c) {
-                Folded::One(folded)
-                    if folded.is_alphabetic() && !is_cut(folded) && !marks.may_begin(folded) =>
-                {
-                    folded
-                }
-                _ => '\0',
-            }
-        };
-        Self {
-            kinds: (0..=u8::MAX).map(kind).collect(),
-            letters: TWO_BYTES.map(letter).collect(),
-        }
-    }
-
-    fn kind(&self, byte: u8) -> Kind {
-        self.kinds
-            .get(usize::from(byte))
-            .copied()
-            .unwrap_or(Kind::Other)
-    }
-
-    /// The folded letter that a text begins with, if it has two bytes.
-    fn letter(&self, text: &[u8]) -> Option<char> {
-        let [first, second, ..] = text else {
-            return None;
-        };
-        let code = u32::from(first & 0x1f) << 6 | u32::from(second & 0x3f);
-        let at = code.checked_sub(TWO_BYTES.start)? as usize;
-        self.letters
-            .get(at)
-            .copied()
-            .filter(|letter| *letter != '\0')
-    }
-}
 
 /// The words of a line so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,39 +44,6 @@ pub(super) enum Ended {
     Counted,
 }
 
-/// Talk about instructions: the place of the last word of it, and how often there was some.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct About {
-    place: u32,
-    times: u32,
-}
-
-impl About {
-    fn note(&mut self, place: u32) {
-        if place - self.place > MENTIONED {
-            self.times = 0;
-        }
-        self.times += u32::from(self.times == 0 || place - self.place > 1);
-        self.place = place;
-    }
-
-    #[cfg(test)]
-    pub(super) fn is_noted(self) -> bool {
-        self.times > 0
-    }
-
-    /// The tenths that a weight keeps.
-    fn tenths(self, place: u32) -> u32 {
-        match self.times {
-            0 => 10,
-            _ if place - self.place > MENTIONED => 10,
-            1 => 6,
-            2 => 4,
-            _ => 3,
-        }
-    }
-}
-
 /// An override whose last word was just read: its weight, its first word and its last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
@@ -171,121 +52,9 @@ pub(super) struct Open {
     last: u32,
 }
 
-/// Quotations: the place of the first word of each that is open, and the last that was closed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Quotes {
-    double: Option<u32>,
-    single: Option<u32>,
-    /// A word ended, or goes on, with an apostrophe.
-    apostrophe: bool,
-    /// Back quotes in a row, and the block of code that three begin.
-    backs: u32,
-    fence: Option<u32>,
-    closed: (u32, u32),
-    /// The text is JSON, whose quotation marks mean nothing.
-    json: Option<bool>,
-}
-
-impl Quotes {
-    /// True if a word is quoted, where the text is at `now`. What begins with the text quotes
-    /// nothing: it is the text.
-    fn have(self, place: u32, now: u32) -> bool {
-        let (begin, end) = self.closed;
-        let mut open = [self.double, self.single, self.fence].into_iter().flatten();
-        open.any(|begin| begin > 1 && place >= begin && now - begin <= QUOTED)
-            || begin > 1 && (begin..=end).contains(&place)
-    }
-
-    /// Opens a quotation behind `place`, or closes it there.
-    fn toggle(&mut self, open: Option<u32>, place: u32) -> Option<u32> {
-        match open {
-            None => Some(place + 1),
-            Some(begin) => {
-                self.closed = (begin, place);
-                None
-            }
-        }
-    }
-
-    /// Takes a character between words; `place` is that of the word before it.
-    fn take(&mut self, c: char, place: u32) {
-        if std::mem::take(&mut self.apostrophe) && self.single.is_some() {
-            self.single = self.toggle(self.single, place);
-        }
-        if self.json.is_none() && !c.is_whitespace() {
-            self.json = Some(place == 0 && matches!(c, '{' | '['));
-        }
-        match c {
-            '"' if self.json == Some(true) => {}
-            '"' => self.double = self.toggle(self.double, place),
-            '`' => {
-                self.backs += 1;
-                if self.backs == 3 {
-                    self.double = None;
-                    self.fence = self.toggle(self.fence, place);
-                } else {
-                    self.double = self.toggle(self.double, place);
-                }
-            }
-            '\n' => (self.double, self.single) = (None, None),
-            _ => {}
-        }
-        if c != '`' {
-            self.backs = 0;
-        }
-    }
-}
-
 impl Scan {
-    /// Takes the next stretch: the same as each character by itself, but faster over words and what
-    /// stands between them. That no mark begins with an ASCII letter makes it possible.
-    pub(super) fn text(&mut self, tables: &Tables, text: &str) {
-        let mut at = 0;
-        while let Some(byte) = text.as_bytes().get(at) {
-            let rest = text.as_bytes().get(at..).unwrap_or_default();
-            let kind = if self.matcher.is_idle() && self.hidden.is_idle() {
-                tables.fast.kind(*byte)
-            } else {
-                Kind::Other
-            };
-            match kind {
-                Kind::Letter => {
-                    self.begin_word(tables, char::from(byte | 0x20));
-                    at += self.word.take_all(rest);
-                    let last = text
-                        .as_bytes()
-                        .get(at - 1)
-                        .map(|byte| char::from(byte | 0x20));
-                    self.passed(last);
-                }
-                Kind::Wide if let Some(letter) = tables.fast.letter(rest) => {
-                    self.begin_word(tables, letter);
-                    self.word.take(letter);
-                    self.matcher.skip(Some(letter));
-                    // It is not an ASCII letter, whatever it is read as.
-                    self.hidden.last = None;
-                    self.hidden.flag = 0;
-                    at += 2;
-                }
-                Kind::Cut => {
-                    let c = char::from(*byte);
-                    self.cut(tables, c);
-                    self.passed(Some(c));
-                    at += 1;
-                }
-                Kind::Wide | Kind::Other => {
-                    let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
-                        return;
-                    };
-                    self.feed(tables, c);
-                    at += c.len_utf8();
-                }
-            }
-        }
-    }
-
     /// Takes note of a letter that comes, where it is a word's first.
-    fn begin_word(&mut self, tables: &Tables, letter: char) {
+    pub(super) fn begin_word(&mut self, tables: &Tables, letter: char) {
         if self.word.length == 0 {
             if self.gap > 1 {
                 self.end_spelt(tables);
@@ -296,12 +65,6 @@ impl Scan {
             });
         }
         self.quotes.apostrophe = false;
-    }
-
-    fn passed(&mut self, last: Option<char>) {
-        self.hidden.last = last;
-        self.hidden.flag = 0;
-        self.matcher.skip(last);
     }
 
     /// Puts words together and looks each up.
@@ -330,7 +93,7 @@ impl Scan {
     }
 
     /// A character between words.
-    fn cut(&mut self, tables: &Tables, c: char) {
+    pub(super) fn cut(&mut self, tables: &Tables, c: char) {
         match std::mem::take(&mut self.word) {
             Word { length: 0, .. } => self.gap += 1,
             Word { length: 1, .. } => {
@@ -600,6 +363,6 @@ fn bits(mut mask: Mask) -> impl Iterator<Item = usize> {
 }
 
 /// True if a character beyond ASCII stands between words.
-fn is_cut(c: char) -> bool {
+pub(super) fn is_cut(c: char) -> bool {
     matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{a1}'..='\u{bf}' | '\u{964}' | '\u{965}' | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -3,7 +3,7 @@
 //! The rules are in `data/rules.txt` and name classes of words in their order, never sentences;
 //! marks are patterns of characters and of scripts without spaces, in `data/marks.txt`.
 
-use super::{Origin, letters::Fast};
+use super::{Origin, fast::Fast};
 use crate::{
     matcher::Patterns,
     pattern::Node,
@@ -211,7 +211,10 @@ fn rule(line: &str, words: &Table) -> Option<Rule> {
     let (unless, needs): (Vec<&str>, Vec<&str>) = rest.partition(|need| need.starts_with('!'));
     let classes = |need: &str| need.split('|').map(|name| words.class(name)).collect();
     let needs: Vec<Vec<Class>> = needs.into_iter().map(classes).collect::<Option<_>>()?;
-    let mut forbidden = unless.iter().flat_map(|names| names[1..].split('|'));
+    let mut forbidden = unless
+        .iter()
+        .filter_map(|names| names.strip_prefix('!'))
+        .flat_map(|names| names.split('|'));
     let unless = forbidden.try_fold(0, |mask, name| Some(mask | 1 << words.class(name)?))?;
     (!needs.is_empty()).then_some(Rule {
         sign,

@@ -24,10 +24,7 @@ fn what_is_wrapped_as_a_document_is_judged_as_data() {
         (json!(ORDER), "forwarded"),
         (json!([text(ORDER), text("summarise it")]), "forwarded"),
         (json!(wrapped), "prompt_injection"),
-        (
-            json!(format!("<instructions>{ORDER}</instructions>")),
-            "forwarded",
-        ),
+        (json!(format!("<notes>{ORDER}</notes>")), "forwarded"),
     ] {
         assert_eq!(decided(content.clone()), expected, "{content}");
     }
