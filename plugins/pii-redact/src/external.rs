@@ -158,16 +158,13 @@ impl Redactor {
             this.vault.set_key(&random::process_key());
             this.keyed = true;
         }
-        let findings: Vec<Finding<'_>> = found
-            .iter()
-            .map(|found| Finding {
-                start: found.start,
-                end: found.end,
-                kind: Kind::Custom,
-                label: &found.label,
-            })
-            .collect();
-        PiiRedact::replace(&mut this.vault, this.mode, true, passage, &findings)
+        let findings = found.iter().map(|found| Finding {
+            start: found.start,
+            end: found.end,
+            kind: Kind::Custom,
+            label: &found.label,
+        });
+        PiiRedact::replace(&mut this.vault, this.mode, true, passage, findings)
     }
 
     /// Puts values back into what arrived of a reply; of a stream, the end that may still become a

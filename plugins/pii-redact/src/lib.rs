@@ -130,7 +130,7 @@ impl Policy for PiiRedact {
         let mut tally = Tally::default();
         if self.mode == Mode::Report {
             for passage in request.passages() {
-                for found in self.rules.find(&passage.text) {
+                for found in self.rules.find(&passage.text).iter() {
                     tally.add(found.kind, passage.place);
                 }
             }
@@ -173,7 +173,7 @@ impl PiiRedact {
     fn refuse_findings(&self, request: &mut Request) -> Decision {
         let (mut found, mut tally) = (BTreeSet::new(), Tally::default());
         for passage in request.passages() {
-            for finding in self.rules.find(&passage.text) {
+            for finding in self.rules.find(&passage.text).iter() {
                 tally.add(finding.kind, passage.place);
                 found.insert(finding.label.to_ascii_lowercase());
             }
@@ -199,31 +199,39 @@ impl PiiRedact {
             self.vault.set_key(&random::process_key());
             self.keyed = true;
         }
-        for found in &findings {
+        for found in findings.iter() {
             tally.add(found.kind, passage.place);
         }
         let restore = self.restore_secrets;
         let vault = &mut self.vault;
-        Some(Self::replace(vault, self.mode, restore, passage, &findings))
+        Some(Self::replace(
+            vault,
+            self.mode,
+            restore,
+            passage,
+            findings.iter(),
+        ))
     }
 
     /// The passage with masks or placeholders in the place of its findings, which are in order and
     /// do not overlap.
-    fn replace(
+    fn replace<'f>(
         vault: &mut Vault,
         mode: Mode,
         restore_secrets: bool,
         passage: &Passage,
-        findings: &[Finding<'_>],
+        findings: impl Iterator<Item = Finding<'f>> + Clone,
     ) -> String {
         let text = passage.text.as_str();
         let arguments = passage.json;
         let json = arguments || is_list(text);
+        let size = Size::of(findings.clone());
         if mode == Mode::Tokenize {
-            vault.reserve(findings.len());
+            vault.reserve(size.count, size.found);
         }
         let mut depth = json::Depth::of_whole(text);
-        let mut out = String::with_capacity(text.len() + 16 * findings.len());
+        let mut out =
+            String::with_capacity((text.len() + size.placeholders) - size.found.min(text.len()));
         let mut done = 0;
         for found in findings {
             // An earlier finding took this one along.
@@ -232,17 +240,17 @@ impl PiiRedact {
             }
             depth.read(&text[done..found.start.max(done)]);
             let bare = depth.is_bare(json);
-            let (start, end) = around(text, found, done, &mut depth, bare);
+            let (start, end) = around(text, &found, done, &mut depth, bare);
             out.push_str(&text[done..start]);
             let open = depth.open();
             let quote = bare.then(|| json::escape("\"", open));
             out.extend(quote.as_deref());
             match mode {
-                Mode::Mask => mask(&mut out, found),
+                Mode::Mask => mask(&mut out, &found),
                 _ => placeholder(
                     vault,
                     restore_secrets,
-                    found,
+                    &found,
                     &text[start..end],
                     (open, arguments),
                     &mut out,
@@ -288,6 +296,26 @@ impl PiiRedact {
             delta.replace(restored);
         }
         Ok(())
+    }
+}
+
+/// The room that findings and their placeholders take.
+#[derive(Debug, Default)]
+struct Size {
+    count: usize,
+    /// Bytes of the findings.
+    found: usize,
+    /// The most bytes of their placeholders, quotes that a bare number gets included.
+    placeholders: usize,
+}
+
+impl Size {
+    fn of<'f>(findings: impl Iterator<Item = Finding<'f>>) -> Self {
+        findings.fold(Self::default(), |size, found| Self {
+            count: size.count + 1,
+            found: size.found + (found.end - found.start),
+            placeholders: size.placeholders + placeholder::longest(found.label) + 2,
+        })
     }
 }
 

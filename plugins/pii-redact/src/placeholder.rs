@@ -18,7 +18,7 @@ mod tag;
 use index::Index;
 use labels::Labels;
 use message::{Message, siphash};
-use tag::Tag;
+use tag::{Characters, Tag};
 
 /// Bytes of the longest placeholder.
 pub(crate) const LONGEST: usize = 24;
@@ -26,14 +26,21 @@ pub(crate) const LONGEST: usize = 24;
 /// Bytes of the longest label that leaves room for brackets, `_` and eight characters.
 pub(crate) const LONGEST_LABEL: usize = 11;
 
-/// The table of one exchange: which placeholder stands for which text.
+/// The most bytes of a placeholder with this label.
+pub(crate) const fn longest(label: &str) -> usize {
+    label.len() + LONGEST - LONGEST_LABEL
+}
+
+/// The table of one exchange: which placeholder stands for which text. A text is found by its
+/// placeholder, so one index serves both ways; the texts lie one behind the other, and an entry is
+/// a few bytes.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Vault {
     key: [u64; 2],
     /// The placeholders in the order in which they were given out.
     issued: Vec<Issued>,
-    /// Where they are, by a hash of kind and text; the text is compared.
-    by_text: Index,
+    /// The texts behind them, in the same order.
+    texts: String,
     /// Where they are, by a hash of the tag.
     by_tag: Index,
     /// Where they are, by tag in order: what a reply is searched for.
@@ -42,19 +49,22 @@ pub(crate) struct Vault {
 }
 
 /// A placeholder that was given out for a text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Issued {
-    tag: Tag,
-    /// A hash of kind and text.
-    exact: u64,
-    entry: Entry,
+    characters: Characters,
+    /// One past the text's last byte among all texts; it begins where the one before it ends.
+    end: u32,
+    /// The number of its label.
+    label: u16,
+    /// JSON strings around the text.
+    depth: u16,
 }
 
 /// The text behind a placeholder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry<'v> {
     /// The text as it was written.
-    pub(crate) text: String,
+    pub(crate) text: &'v str,
     /// Number of JSON strings, one inside the other, that it was written in: its escapes are
     /// theirs.
     pub(crate) depth: u32,
@@ -83,58 +93,53 @@ impl Vault {
         self.key = Self::new(key).key;
     }
 
-    /// Makes room for so many more placeholders at once.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.issued.reserve(more);
-        let hashes = |at: usize| self.issued.get(at).map_or(0, |issued| issued.exact);
-        self.by_text.reserve(more, hashes);
-        let hash = |issued: &Issued| tag::hash(issued.tag.text());
-        let tags = |at: usize| self.issued.get(at).map_or(0, hash);
-        self.by_tag.reserve(more, tags);
+    /// Makes room for so many more placeholders, and bytes of text behind them, at once.
+    pub(crate) fn reserve(&mut self, more: usize, bytes: usize) {
+        self.issued.reserve_exact(more);
+        self.texts.reserve_exact(bytes);
+        self.widen(more);
+    }
+
+    fn widen(&mut self, more: usize) {
+        let (issued, labels) = (&self.issued, &self.labels);
+        self.by_tag.reserve(more, |at| {
+            issued.get(at).map_or(0, |issued| issued.hash(labels))
+        });
     }
 
     /// Writes the placeholder for `text`, which is of the kind `label` (at most [`LONGEST_LABEL`]
     /// capitals and underscores) and holds the JSON escapes of `depth` strings around it: the same
     /// for the same text.
     pub(crate) fn issue_to(&mut self, out: &mut String, label: &str, text: &str, depth: u32) {
-        let exact = self.hash(label, text.as_bytes(), 0);
-        let known = self.by_text.find(exact, |at| {
-            self.issued.get(at).is_some_and(|issued| {
-                issued.exact == exact
-                    && issued.entry.text == text
-                    && issued.entry.depth == depth
-                    && issued.tag.is_of(label)
-            })
-        });
-        if let Some(issued) = known.and_then(|at| self.issued.get(at)) {
-            issued.tag.dress(out);
-            return;
-        }
+        let number = self.labels.number(label);
+        let depth = u16::try_from(depth).unwrap_or(u16::MAX);
+        let value = Value::of(label, text);
         let mut attempt = 0;
+        // A text that is known has the first of these that is not another's.
         let (tag, hash) = loop {
-            let tag = self.tag(label, text, exact, attempt);
+            let tag = value.tag(self.key, attempt);
             let hash = tag::hash(tag.text());
-            if self.place_of(tag.text(), hash).is_none() {
+            let Some(at) = self.place_of(tag.text(), hash) else {
                 break (tag, hash);
+            };
+            if self.is_issued(at, (number, depth), text) {
+                tag.dress(out);
+                return;
             }
             attempt += 1;
         };
-        if self.by_text.is_full() || self.by_tag.is_full() {
-            self.reserve(self.issued.len().max(8));
+        if self.by_tag.is_full() {
+            self.widen(self.issued.len().max(8));
         }
         tag.dress(out);
-        self.by_text.add(exact, self.issued.len());
         self.by_tag.add(hash, self.issued.len());
         self.ordered.take();
-        self.labels.add(label);
+        self.texts.push_str(text);
         self.issued.push(Issued {
-            tag,
-            exact,
-            entry: Entry {
-                text: text.to_owned(),
-                depth,
-                label: tag.label().len(),
-            },
+            characters: tag.characters(),
+            end: u32::try_from(self.texts.len()).unwrap_or(u32::MAX),
+            label: number,
+            depth,
         });
     }
 
@@ -149,49 +154,40 @@ impl Vault {
     /// Writes what [`Vault::issue_to`] would, without remembering the text: for values that are not
     /// to come back.
     pub(crate) fn name_to(&self, out: &mut String, label: &str, text: &str) {
-        let exact = self.hash(label, text.as_bytes(), 0);
-        self.tag(label, text, exact, 0).dress(out);
-    }
-
-    /// Returns `email7f3a2c`, or two more characters where the text isn't spelt in the plainest
-    /// form.
-    fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> Tag {
-        let number = Kind::ALL
-            .iter()
-            .any(|kind| kind.is_number() && kind.label() == label);
-        let meaning = text.bytes().filter(|&b| is_meaning(b, !number));
-        let meaning = meaning.map(|b| b.to_ascii_lowercase());
-        let mut plain = Message::of(label);
-        plain.extend(meaning);
-        let value = plain.hash(self.key, attempt + 1);
-        let is_plain = plain.text() == text.as_bytes();
-        let mut tag = Tag::of(label);
-        tag.push_characters(value, 6);
-        if !is_plain {
-            tag.push_characters(exact, 2);
-        }
-        tag
-    }
-
-    fn hash(&self, label: &str, text: &[u8], attempt: u64) -> u64 {
-        let mut message = Message::of(label);
-        message.extend(text.iter().copied());
-        message.hash(self.key, attempt)
+        Value::of(label, text).tag(self.key, 0).dress(out);
     }
 
     fn place_of(&self, tag: &[u8], hash: u64) -> Option<usize> {
-        self.by_tag.find(hash, |at| self.tag_at(at) == tag)
+        let is_it = |at: usize| {
+            let issued = self.issued.get(at);
+            issued.is_some_and(|issued| issued.is_written(&self.labels, tag))
+        };
+        self.by_tag.find(hash, is_it)
     }
 
-    fn tag_at(&self, at: usize) -> &[u8] {
+    /// True if the placeholder at `at` stands for this very text.
+    fn is_issued(&self, at: usize, of: (u16, u16), text: &str) -> bool {
         let issued = self.issued.get(at);
-        issued.map_or(&[], |issued| issued.tag.text())
+        issued.is_some_and(|issued| (issued.label, issued.depth) == of)
+            && self.text_at(at) == Some(text)
+    }
+
+    fn text_at(&self, at: usize) -> Option<&str> {
+        let end = self.issued.get(at)?.end as usize;
+        let before = at.checked_sub(1).and_then(|before| self.issued.get(before));
+        let start = before.map_or(0, |issued| issued.end as usize);
+        self.texts.get(start..end)
     }
 
     /// The entry of a tag (letters and digits in lower case).
-    pub(crate) fn entry(&self, tag: &[u8]) -> Option<&Entry> {
+    pub(crate) fn entry(&self, tag: &[u8]) -> Option<Entry<'_>> {
         let at = self.place_of(tag, tag::hash(tag))?;
-        self.issued.get(at).map(|issued| &issued.entry)
+        let issued = self.issued.get(at)?;
+        Some(Entry {
+            text: self.text_at(at)?,
+            depth: u32::from(issued.depth),
+            label: self.labels.letters(issued.label).len(),
+        })
     }
 
     /// True if some tag begins with `start`.
@@ -199,21 +195,79 @@ impl Vault {
         if let Some(has) = self.labels.have_beginning(start) {
             return has;
         }
-        let tag = |place: &u32| self.tag_at(*place as usize);
+        let letters = |place: u32| {
+            let issued = self.issued.get(place as usize);
+            let letters = issued.map(|issued| issued.letters(&self.labels));
+            letters.into_iter().flatten()
+        };
         let ordered = self.ordered.get_or_init(|| {
             let mut places: Vec<u32> = (0..).take(self.issued.len()).collect();
-            places.sort_unstable_by(|one, other| tag(one).cmp(tag(other)));
+            places.sort_unstable_by(|one, other| letters(*one).cmp(letters(*other)));
             places
         });
-        let at = ordered.partition_point(|place| tag(place) < start);
+        let wanted = || start.iter().copied();
+        let at = ordered.partition_point(|place| letters(*place).lt(wanted()));
         let next = ordered.get(at);
-        next.is_some_and(|place| tag(place).starts_with(start))
+        next.is_some_and(|place| letters(*place).take(start.len()).eq(wanted()))
     }
 
     /// True if some tag may begin where a text goes on with `rest`, in any case: false for nearly
     /// all words.
     pub(crate) fn may_begin(&self, rest: &[u8]) -> bool {
         self.labels.may_begin(rest)
+    }
+}
+
+impl Issued {
+    /// The letters and digits of the tag.
+    fn letters<'l>(&'l self, labels: &'l Labels) -> impl Iterator<Item = u8> + use<'l> {
+        let label = labels.letters(self.label).iter();
+        label.chain(self.characters.text()).copied()
+    }
+
+    /// True if these are the letters and digits of the tag.
+    fn is_written(&self, labels: &Labels, tag: &[u8]) -> bool {
+        // The characters differ nearly always.
+        tag.strip_suffix(self.characters.text())
+            .is_some_and(|label| label == labels.letters(self.label))
+    }
+
+    fn hash(&self, labels: &Labels) -> u64 {
+        let mut tag = Tag::lettered(labels.letters(self.label));
+        tag.extend(self.characters);
+        tag::hash(tag.text())
+    }
+}
+
+/// A text and what it means, of which a tag's characters are made.
+struct Value<'t> {
+    label: &'t str,
+    text: &'t str,
+    /// The label, and the text without its spelling.
+    plain: Message,
+}
+
+impl<'t> Value<'t> {
+    fn of(label: &'t str, text: &'t str) -> Self {
+        let is = |kind: &&Kind| kind.is_number() && kind.label() == label;
+        let number = Kind::ALL.iter().any(|kind| is(&kind));
+        let mut plain = Message::of(label);
+        let meaning = text.bytes().filter(|&b| is_meaning(b, !number));
+        plain.extend(meaning.map(|b| b.to_ascii_lowercase()));
+        Self { label, text, plain }
+    }
+
+    /// Returns `email7f3a2c`, or two more characters where the text isn't spelt in the plainest
+    /// form.
+    fn tag(&self, key: [u64; 2], attempt: u64) -> Tag {
+        let mut tag = Tag::of(self.label);
+        tag.push_characters(self.plain.hash(key, attempt + 1), 6);
+        if self.plain.text() != self.text.as_bytes() {
+            let mut exact = Message::of(self.label);
+            exact.extend(self.text.bytes());
+            tag.push_characters(exact.hash(key, 0), 2);
+        }
+        tag
     }
 }
 

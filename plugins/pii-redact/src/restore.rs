@@ -177,7 +177,7 @@ impl Channel {
         out.push_str(text);
     }
 
-    fn value(&mut self, value: &Entry, writing: Writing, arguments: bool, out: &mut String) {
+    fn value(&mut self, value: Entry<'_>, writing: Writing, arguments: bool, out: &mut String) {
         let open = self.depth.open();
         let encode: Option<fn(&str) -> String> = match writing {
             Writing::Percent => Some(percent_encode),
@@ -185,16 +185,16 @@ impl Channel {
             Writing::Plain | Writing::Backslashes(_) => None,
         };
         if self.depth.is_bare(arguments) {
-            let text = json::unescape(&value.text, value.depth);
+            let text = json::unescape(value.text, value.depth);
             match json::is_number(&text) {
                 true => out.push_str(&text),
                 false => out.push_str(&json::escape(&json::quote(&text), open)),
             }
         } else {
             match encode {
-                None => out.push_str(&json::fit(&value.text, value.depth, open)),
+                None => out.push_str(&json::fit(value.text, value.depth, open)),
                 Some(encode) => {
-                    let text = encode(&json::unescape(&value.text, value.depth));
+                    let text = encode(&json::unescape(value.text, value.depth));
                     out.push_str(&json::escape(&text, open));
                 }
             }

@@ -196,51 +196,80 @@ pub(crate) struct Finding<'r> {
     pub(crate) label: &'r str,
 }
 
+/// The findings in a text, in order, without overlaps.
+#[derive(Debug)]
+pub(crate) struct Findings<'r> {
+    spans: Vec<Span>,
+    /// For each of them the number of its pattern; empty where there are none.
+    patterns: Vec<u32>,
+    custom: &'r [Pattern],
+}
+
+impl<'r> Findings<'r> {
+    /// True if nothing was found.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Finding<'r>> + Clone + use<'_, 'r> {
+        let labelled = |(at, span): (usize, &Span)| {
+            let pattern = self.patterns.get(at);
+            let pattern = pattern.and_then(|number| self.custom.get(*number as usize));
+            Finding {
+                start: span.start,
+                end: span.end,
+                kind: span.kind,
+                label: match pattern.filter(|_| span.kind == Kind::Custom) {
+                    Some(pattern) => &pattern.label,
+                    None => span.kind.label(),
+                },
+            }
+        };
+        self.spans.iter().enumerate().map(labelled)
+    }
+}
+
 impl Rules {
-    /// The findings in `text`, in order, without overlaps. The operator's patterns win over the
-    /// built-in kinds.
-    pub(crate) fn find(&self, text: &str) -> Vec<Finding<'_>> {
+    /// The findings in `text`. The operator's patterns win over the built-in kinds.
+    pub(crate) fn find(&self, text: &str) -> Findings<'_> {
         let mut spans = Vec::new();
         detect::scan(text, self.detect.0, &mut spans);
-        let built_in = spans.into_iter().map(|Span { start, end, kind }| Finding {
-            start,
-            end,
-            kind,
-            label: kind.label(),
-        });
-        if self.custom.is_empty() {
-            return built_in
-                .filter(|found| !self.allow.has(found.kind, &text[found.start..found.end]))
-                .collect();
+        if !self.allow.entries.is_empty() {
+            spans.retain(|span| !self.allow.has(span.kind, &text[span.start..span.end]));
         }
-        let mut all: Vec<Finding<'_>> = Vec::new();
-        for pattern in &self.custom {
-            for found in pattern
-                .regex
-                .find_iter(text)
-                .filter(|found| !found.is_empty())
-            {
-                all.push(Finding {
-                    start: found.start(),
-                    end: found.end(),
-                    kind: Kind::Custom,
-                    label: &pattern.label,
-                });
-            }
+        let patterns = match self.custom.is_empty() {
+            true => Vec::new(),
+            false => self.add_custom(text, &mut spans),
+        };
+        Findings {
+            spans,
+            patterns,
+            custom: &self.custom,
         }
-        all.extend(built_in);
+    }
+
+    /// Puts the findings of the operator's patterns among the others. Returns the number of each
+    /// one's pattern.
+    fn add_custom(&self, text: &str, spans: &mut Vec<Span>) -> Vec<u32> {
+        let built_in = spans.drain(..).map(|span| (span, 0));
+        let mut all: Vec<(Span, u32)> = built_in.collect();
+        for (number, pattern) in (0..).zip(&self.custom) {
+            let found = pattern.regex.find_iter(text);
+            let found = found.filter(|found| !found.is_empty());
+            let found = found.filter(|found| !self.allow.has(Kind::Custom, found.as_str()));
+            all.extend(found.map(|found| {
+                let (start, end, kind) = (found.start(), found.end(), Kind::Custom);
+                (Span { start, end, kind }, number)
+            }));
+        }
         // Those that are surer or longer first, then each that overlaps none before it.
-        all.retain(|found| !self.allow.has(found.kind, &text[found.start..found.end]));
-        all.sort_unstable_by_key(|found| {
-            (
-                found.start,
-                found.kind != Kind::Custom,
-                std::cmp::Reverse(found.end),
-            )
+        all.sort_by_key(|(found, number)| {
+            let (custom, longest) = (found.kind == Kind::Custom, std::cmp::Reverse(found.end));
+            (found.start, !custom, longest, *number)
         });
-        let mut kept: Vec<Finding<'_>> = Vec::with_capacity(all.len());
-        for mut found in all {
-            if let Some(last) = kept.last_mut() {
+        let mut patterns = Vec::with_capacity(all.len());
+        for (mut found, pattern) in all {
+            if let Some(last) = spans.last_mut() {
                 if found.end <= last.end {
                     continue;
                 }
@@ -248,19 +277,20 @@ impl Rules {
                 {
                     // Both parts must be hidden: the pattern takes the built-in finding's place
                     // over all of it.
-                    *last = Finding {
-                        start: last.start,
-                        ..found
-                    };
+                    found.start = last.start;
+                    *last = found;
+                    patterns.pop();
+                    patterns.push(pattern);
                     continue;
                 }
                 if found.start < last.end {
                     found.start = last.end;
                 }
             }
-            kept.push(found);
+            spans.push(found);
+            patterns.push(pattern);
         }
-        kept
+        patterns
     }
 }
 

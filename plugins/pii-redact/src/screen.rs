@@ -59,7 +59,7 @@ impl Screen {
             // A bare number of JSON goes as a whole, and its mask is a string.
             let (bare, before) = (self.depth.is_bare(false), self.depth.scalar());
             out.push_str(&all[done..start - before.min(start - done)]);
-            let masked = mask(found)?;
+            let masked = mask(&found)?;
             match bare {
                 true => out.push_str(&json::escape(&json::quote(&masked), self.depth.open())),
                 false => out.push_str(&masked),

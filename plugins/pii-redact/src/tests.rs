@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod memory;
+
 fn bench(config: Value) -> Bench<PiiRedact> {
     Bench::new(config).unwrap()
 }

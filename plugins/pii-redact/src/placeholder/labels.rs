@@ -11,22 +11,31 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Adds the label of a tag.
-    pub(super) fn add(&mut self, label: &str) {
-        let tag = Tag::of(label);
-        let letters = tag.label();
-        if self.iter().any(|known| known == letters) {
-            return;
-        }
+    /// The number of a label, which is added where it is new.
+    pub(super) fn number(&mut self, label: &str) -> u16 {
+        let known = self.labels.iter().position(|known| known.is_of(label));
+        let number = known.unwrap_or_else(|| self.add(Tag::of(label)));
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
+    fn add(&mut self, label: Tag) -> usize {
+        let letters = label.label();
         let seconds = match *letters {
             [_, second, ..] => 1 << (second & 31),
             _ => u32::MAX,
         };
-        let known = letters.first().map(|b| place(*b));
-        if let Some(known) = known.and_then(|place| self.seconds.get_mut(place)) {
+        let first = letters.first().map(|b| place(*b));
+        if let Some(known) = first.and_then(|place| self.seconds.get_mut(place)) {
             *known |= seconds;
         }
-        self.labels.push(tag);
+        self.labels.push(label);
+        self.labels.len() - 1
+    }
+
+    /// The letters of the label of this number.
+    pub(super) fn letters(&self, number: u16) -> &[u8] {
+        let label = self.labels.get(usize::from(number));
+        label.map_or(&[], Tag::label)
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {

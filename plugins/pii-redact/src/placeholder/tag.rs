@@ -8,6 +8,18 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Bytes of the longest tag: a placeholder without its brackets and the `_` before the characters.
 const LONGEST_TAG: usize = LONGEST - 5;
 
+/// The characters of a tag: six or eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Characters([u8; 8]);
+
+impl Characters {
+    /// A zero byte fills what is shorter.
+    pub(super) fn text(&self) -> &[u8] {
+        let length = self.0.iter().position(|b| *b == 0);
+        self.0.get(..length.unwrap_or(8)).unwrap_or_default()
+    }
+}
+
 /// A placeholder's letters and digits in lower case, and nothing of its dress: `email7f3a2c`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tag {
@@ -38,6 +50,14 @@ impl Tag {
         tag
     }
 
+    /// The same from the label's letters; where it had underscores is not known then.
+    pub(super) fn lettered(letters: &[u8]) -> Self {
+        let mut tag = Self::of("");
+        letters.iter().for_each(|b| tag.push(*b));
+        tag.label = tag.length;
+        tag
+    }
+
     fn push(&mut self, b: u8) {
         if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
             *place = b;
@@ -50,6 +70,21 @@ impl Tag {
             self.push(ALPHABET[(hash & 31) as usize]);
             hash >>= 5;
         }
+    }
+
+    /// Adds characters that were read from another tag.
+    pub(super) fn extend(&mut self, characters: Characters) {
+        characters.text().iter().for_each(|b| self.push(*b));
+    }
+
+    /// What follows the label.
+    pub(super) fn characters(&self) -> Characters {
+        let mut characters = [0; 8];
+        let text = self.text().get(usize::from(self.label)..);
+        for (place, b) in characters.iter_mut().zip(text.unwrap_or_default()) {
+            *place = *b;
+        }
+        Characters(characters)
     }
 
     pub(super) fn text(&self) -> &[u8] {

@@ -19,7 +19,7 @@ pub(super) const FARTHEST: usize = 170;
 #[derive(Debug, PartialEq)]
 pub(super) enum Reading<'v> {
     /// A placeholder, one past its last byte, and how its escapes were written.
-    Whole(&'v Entry, usize, Writing),
+    Whole(Entry<'v>, usize, Writing),
     /// The text ends before it is decided.
     Open,
     /// Something else.
