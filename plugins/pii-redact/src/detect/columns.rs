@@ -4,7 +4,7 @@
 //! A table is a run of lines with as many delimiters each; its first line is the heading. Lines are
 //! read once, from the first to that of the last number whose meaning was in doubt.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::context::{Topic, topic};
 use super::text::{before, byte};
@@ -32,10 +32,10 @@ pub(super) enum Column {
 /// The tables of a text, as far as it was read.
 pub(super) struct Columns<'t> {
     bytes: &'t [u8],
-    state: Cell<State>,
+    state: RefCell<State>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct State {
     /// The first byte of the line that was not read.
     read: usize,
@@ -59,7 +59,7 @@ impl<'t> Columns<'t> {
     pub(super) fn new(bytes: &'t [u8]) -> Self {
         Self {
             bytes,
-            state: Cell::default(),
+            state: RefCell::default(),
         }
     }
 
@@ -74,14 +74,13 @@ impl<'t> Columns<'t> {
         if !matches!(opening, 0 | b'\n' | b'\t' | b'|' | b';' | b',' | b'(') && from > 0 {
             return Column::Unknown;
         }
-        let mut state = self.state.get();
-        if state.read <= at {
-            while state.read <= at && state.read < self.bytes.len() {
-                self.read_line(&mut state);
-            }
-            self.state.set(state);
+        let Ok(mut state) = self.state.try_borrow_mut() else {
+            return Column::Unknown;
+        };
+        while state.read <= at && state.read < self.bytes.len() {
+            self.read_line(&mut state);
         }
-        if let Some(list) = state.list
+        if let Some(list) = &state.list
             && let Some(column) = self.column_of_tuple(at)
         {
             return Column::Of(list.get(column).copied().flatten());
@@ -94,9 +93,8 @@ impl<'t> Columns<'t> {
             let heading = heading.filter(|line| is_heading(line, state.delimiter));
             state.headings = heading.map(|line| topics(line, state.delimiter));
             state.is_read = true;
-            self.state.set(state);
         }
-        let Some(headings) = state.headings else {
+        let Some(headings) = &state.headings else {
             return Column::Unknown;
         };
         let row = self.bytes.get(state.line..at).unwrap_or_default();

@@ -125,6 +125,11 @@ pub(super) fn near_topic(bytes: &[u8], at: usize) -> Option<Topic> {
 
 fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
     let low = at.saturating_sub(reach);
+    // Rows of numbers are many, and sixteen bytes without a letter are one look.
+    let letter = |found, b: &u8| found | b.is_ascii_alphabetic();
+    if !bytes.get(low..at)?.iter().fold(false, letter) {
+        return None;
+    }
     let (mut start, mut weak) = (at, None);
     let mut key = Key::None;
     while start > low {

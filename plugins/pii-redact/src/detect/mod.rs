@@ -224,7 +224,16 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
     let mut ahead = None;
     let (mut at, mut covered) = (0, 0);
     loop {
-        let next = sieve.next(at).unwrap_or(bytes.len());
+        let mut next = sieve.next(at).unwrap_or(bytes.len());
+        // Prose is full of what may be dress and is not: a look at each has to do.
+        while CLASS[usize::from(text::byte(bytes, next))] == DRESS {
+            if let Some(noted) = noted.as_deref_mut()
+                && fold::is_noted(bytes, next)
+            {
+                noted.push(next);
+            }
+            next = sieve.next(next + 1).unwrap_or(bytes.len());
+        }
         if ahead.is_none() {
             ahead = secrets.find(covered, next.saturating_add(1).min(bytes.len()));
         }
@@ -232,6 +241,7 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
             let span = whole(text, span);
             at = at.max(span.end);
             covered = span.end;
+            make_room(spans, covered, bytes.len());
             push(spans, first, span);
             continue;
         }
@@ -271,10 +281,6 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
                     email::at(bytes, at, length, kinds)
                 }
             }
-            DRESS => {
-                note(fold::is_noted(bytes, at));
-                None
-            }
             _ => ids::cnpj_around(bytes, at, kinds),
         };
         match found {
@@ -282,6 +288,7 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
                 let span = whole(text, span);
                 at = span.end.max(at + 1);
                 covered = span.end;
+                make_room(spans, covered, bytes.len());
                 push(spans, first, span);
             }
             None => at += 1,
@@ -289,6 +296,16 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
         debug_assert!(at <= bytes.len());
         // A scanner that matched in the middle of a digit run leaves the rest of the run to nobody:
         // the sieve shows a run's first digit alone.
+    }
+}
+
+/// Makes room for as many findings as the rest of a text has if it is like what was read of it: a
+/// list that grows by itself takes twice what it needs.
+fn make_room(spans: &mut Vec<Span>, read: usize, whole: usize) {
+    let count = spans.len();
+    if count == spans.capacity() {
+        let all = count.saturating_mul(whole) / read.max(1);
+        spans.reserve_exact(all.saturating_sub(count).clamp(4, 8 * count.max(1)) + 1);
     }
 }
 

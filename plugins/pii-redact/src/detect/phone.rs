@@ -134,7 +134,7 @@ fn extension(bytes: &[u8], end: usize) -> usize {
         }
         at
     };
-    let at = skip(end, b" ,(-", 3);
+    let at = skip(end, b" ,(-\xc2\xa0", 4); // a no-break space among them
     let starts = |word: &&&[u8]| {
         bytes
             .get(at..at + word.len())

@@ -46,13 +46,40 @@ pub(super) fn is_noted(bytes: &[u8], at: usize) -> bool {
                 .utf8_chunks()
                 .next()
                 .and_then(|chunk| chunk.valid().chars().next());
-            // Quotation marks and dashes between words are as common as they are harmless.
-            match c.and_then(character::plain) {
-                Some(character::Plain::As('-')) => is_digit(before(bytes, at, 1)),
-                plain => plain.is_some(),
-            }
+            c.is_some_and(|c| {
+                let plain = character::plain(c);
+                plain.is_some_and(|plain| matters(bytes, at, at + c.len_utf8(), plain))
+            })
         }
         _ => false,
+    }
+}
+
+/// True if a character from `at` to `end`, whose plain reading is known, can be a part of something:
+/// quotation marks, dashes, blanks and the punctuation of a script that is written in full width
+/// are as common in prose as they are harmless. Letters and digits in another dress are not.
+fn matters(bytes: &[u8], at: usize, end: usize, plain: character::Plain) -> bool {
+    let (left, right) = (before(bytes, at, 1), byte(bytes, end));
+    match plain {
+        // Not among those that emoji are made of.
+        character::Plain::Nothing => {
+            let latin = matches!(before(bytes, at, 2), 0xc3..=0xc9);
+            (b' '..0x7f).contains(&left) || left >= 0x80 && latin
+        }
+        character::Plain::As(c) if c.is_ascii_alphanumeric() => true,
+        // Between the groups of a number, the last of which may be a letter, or before one.
+        character::Plain::As(' ' | '-') => {
+            let opens = is_digit(right) || right == b'(' || right.is_ascii_uppercase();
+            opens && (left.is_ascii_digit() || left == b')')
+                || is_digit(right) && left.is_ascii_uppercase()
+                || right >= 0x80 && left.is_ascii_digit()
+        }
+        character::Plain::As('+' | '(') => is_digit(right),
+        character::Plain::As(')') => is_digit(left),
+        character::Plain::As('@' | '.' | '_' | '/' | ':' | '=' | '#') => {
+            left.is_ascii_graphic() && (right.is_ascii_graphic() || right == b' ')
+        }
+        character::Plain::As(_) => false,
     }
 }
 
