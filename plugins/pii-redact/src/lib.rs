@@ -13,6 +13,7 @@ mod restore;
 mod rules;
 mod screen;
 
+mod byte_set;
 mod config;
 mod later;
 mod tally;

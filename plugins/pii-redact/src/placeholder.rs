@@ -8,7 +8,7 @@
 
 use std::cell::OnceCell;
 
-use crate::detect::Kind;
+use crate::{byte_set::ByteSet, detect::Kind};
 
 mod index;
 mod labels;
@@ -209,6 +209,11 @@ impl Vault {
         let at = ordered.partition_point(|place| letters(*place).lt(wanted()));
         let next = ordered.get(at);
         next.is_some_and(|place| letters(*place).take(start.len()).eq(wanted()))
+    }
+
+    /// The letters that a tag may begin with, in either case.
+    pub(crate) const fn firsts(&self) -> ByteSet {
+        self.labels.firsts()
     }
 
     /// True if some tag may begin where a text goes on with `rest`, in any case: false for nearly

@@ -16,6 +16,7 @@ use self::{
     symbol::{Symbol, Writing, piece},
 };
 use crate::{
+    byte_set::{BLOCK, ByteSet},
     json,
     placeholder::{Entry, Vault},
 };
@@ -49,6 +50,9 @@ enum Class {
     /// The first byte of characters among which are brackets and letters.
     Lead,
 }
+
+/// Bytes that may begin a placeholder and are no plain letter of it.
+const DRESS: ByteSet = ByteSet::of(b"[{(<\\%&\xe2\xe3\xef\xf0");
 
 const CLASSES: [Class; 256] = {
     let mut classes = [Class::Nothing; 256];
@@ -117,41 +121,64 @@ impl Channel {
         Some(out)
     }
 
-    /// The first place from `at` on where a placeholder may begin.
-    fn begin(&mut self, vault: &Vault, text: &str, mut at: usize) -> Option<usize> {
+    /// The first place from `from` on where a placeholder may begin: of the letters that one begins
+    /// with, those that begin a word.
+    fn begin(&mut self, vault: &Vault, text: &str, from: usize) -> Option<usize> {
         let bytes = text.as_bytes();
-        while let Some(&b) = bytes.get(at) {
-            match CLASSES[usize::from(b)] {
-                Class::Nothing => self.before = Before::Free,
-                Class::Underscore => {}
-                Class::Word => {
-                    let rest = bytes.get(at..).unwrap_or_default();
-                    if self.before == Before::Free && vault.may_begin(rest) {
-                        return Some(at);
-                    }
-                    self.before = Before::Word;
-                    let word = rest
-                        .iter()
-                        .position(|b| CLASSES[usize::from(*b)] != Class::Word);
-                    at += word.unwrap_or(rest.len());
-                    continue;
+        let wanted = vault.firsts().with(DRESS);
+        let mut at = from;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let block = rest.first_chunk().copied().unwrap_or_else(|| {
+                let mut block = [0; BLOCK];
+                block.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
+                block
+            });
+            let mut bits = wanted.bits(block);
+            while bits != 0 {
+                let place = at + bits.trailing_zeros() as usize;
+                if self.may_begin(vault, bytes, from, place) {
+                    self.before = self.before(bytes, from, place);
+                    return Some(place);
                 }
-                Class::Dress if may_dress(vault, b, bytes.get(at + 1..).unwrap_or_default()) => {
-                    return Some(at);
-                }
-                Class::Dress => self.before = Before::Free,
-                // `⟦⟨`, `【〈`, full width, mathematical letters.
-                Class::Lead => match (b, bytes.get(at + 1)) {
-                    (0xe2, Some(0x9f)) | (0xe3, Some(0x80)) | (0xef, Some(0xbc | 0xbd)) => {
-                        return Some(at);
-                    }
-                    (0xf0, Some(0x9d)) => return Some(at),
-                    _ => self.before = Before::Free,
-                },
+                bits &= bits - 1;
             }
-            at += 1;
+            at += BLOCK;
         }
+        self.before = self.before(bytes, from, bytes.len());
         None
+    }
+
+    fn may_begin(&self, vault: &Vault, bytes: &[u8], from: usize, at: usize) -> bool {
+        let Some((&b, behind)) = bytes.get(at..).and_then(<[u8]>::split_first) else {
+            return false;
+        };
+        match CLASSES[usize::from(b)] {
+            Class::Nothing | Class::Underscore => false,
+            Class::Word => {
+                vault.may_begin(bytes.get(at..).unwrap_or_default())
+                    && self.before(bytes, from, at) == Before::Free
+            }
+            Class::Dress => may_dress(vault, b, behind),
+            // `⟦⟨`, `【〈`, full width, mathematical letters.
+            Class::Lead => matches!(
+                (b, behind.first()),
+                (0xe2, Some(0x9f))
+                    | (0xe3, Some(0x80))
+                    | (0xef, Some(0xbc | 0xbd))
+                    | (0xf0, Some(0x9d))
+            ),
+        }
+    }
+
+    /// The text before `at`, where `self.before` is what was before `from`.
+    fn before(&self, bytes: &[u8], from: usize, at: usize) -> Before {
+        let read = bytes.get(from..at).unwrap_or_default();
+        let last = read.iter().rev().find(|b| **b != b'_');
+        match last.map(|b| CLASSES[usize::from(*b)]) {
+            None => self.before,
+            Some(Class::Word) => Before::Word,
+            Some(_) => Before::Free,
+        }
     }
 
     /// Bytes at `at`, where no placeholder begins, behind which to look on.

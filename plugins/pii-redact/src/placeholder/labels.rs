@@ -1,6 +1,7 @@
 //! The labels of what was given out: most words of a text are ruled out by their first letters.
 
 use super::tag::Tag;
+use crate::byte_set::ByteSet;
 
 /// The labels of an exchange.
 #[derive(Debug, Default, Clone)]
@@ -8,6 +9,8 @@ pub(super) struct Labels {
     labels: Vec<Tag>,
     /// By a label's first letter, the letters that come second in one, a bit for each.
     seconds: [u32; 26],
+    /// The first letters, in either case.
+    firsts: ByteSet,
 }
 
 impl Labels {
@@ -24,9 +27,12 @@ impl Labels {
             [_, second, ..] => 1 << (second & 31),
             _ => u32::MAX,
         };
-        let first = letters.first().map(|b| place(*b));
-        if let Some(known) = first.and_then(|place| self.seconds.get_mut(place)) {
-            *known |= seconds;
+        if let Some(first) = letters.first() {
+            if let Some(known) = self.seconds.get_mut(place(*first)) {
+                *known |= seconds;
+            }
+            let cases = [*first, first.to_ascii_uppercase()];
+            self.firsts = self.firsts.with(ByteSet::of(&cases));
         }
         self.labels.push(label);
         self.labels.len() - 1
@@ -50,6 +56,11 @@ impl Labels {
             Some(label) if label.len() >= start.len() => Some(true),
             Some(_) => None,
         }
+    }
+
+    /// The first letters of labels, in either case.
+    pub(super) const fn firsts(&self) -> ByteSet {
+        self.firsts
     }
 
     /// True if some tag may begin where a text goes on with `rest`, in any case.
