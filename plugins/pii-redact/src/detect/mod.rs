@@ -259,14 +259,19 @@ fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut V
         let found = match CLASS[bytes[at] as usize] {
             DIGIT => {
                 let (found, next) = number::at(bytes, at, kinds, &columns);
-                if found.is_none() {
+                let Some(span) = found else {
                     note(fold::is_oddly_spaced(bytes, at, next));
                     at = next;
                     continue;
-                }
+                };
+                // It may go on in the next line.
+                note(fold::is_oddly_spaced(bytes, at, span.end));
                 found
             }
-            AT => email::at(bytes, at, 1, kinds),
+            AT => {
+                note(fold::in_address(bytes, at, at + 1));
+                email::at(bytes, at, 1, kinds)
+            }
             COLON => ip::v6(bytes, at, kinds)
                 .or_else(|| secret::telegram(bytes, at, kinds))
                 .or_else(|| secret::assigned(bytes, at, kinds)),

@@ -1,5 +1,5 @@
 //! Characters that are written with others: HTML entities, percent-encoding, `\u` escapes behind any
-//! number of backslashes, Markdown's backslashes, `(at)` and `dot`.
+//! number of backslashes, Markdown's backslashes.
 
 use super::super::text::{byte, hex4};
 
@@ -173,103 +173,6 @@ fn backslash(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     fits.then_some((c, i - at))
 }
 
-/// The `@` or `.` that is spelt out at `at` or stands in brackets there, with the blanks around it,
-/// and the bytes that it takes.
-pub(super) fn spelt(bytes: &[u8], at: usize) -> Option<(char, usize)> {
-    let mut i = at;
-    while byte(bytes, i) == b' ' && i - at < 3 {
-        i += 1;
-    }
-    let blank = i > at;
-    // Most blanks are followed by something else.
-    if !matches!(
-        byte(bytes, i) | 0x20,
-        b'a' | b'd' | b'p' | b'(' | b'[' | b'{' | b'<' | b'>'
-    ) {
-        return None;
-    }
-    let closing = match byte(bytes, i) {
-        b'(' => b')',
-        b'[' => b']',
-        b'{' => b'}',
-        b'<' => b'>',
-        _ => 0,
-    };
-    i += usize::from(closing != 0);
-    while closing != 0 && byte(bytes, i) == b' ' {
-        i += 1;
-    }
-    let (c, length) = sign(bytes, i)?;
-    let word = length > 1;
-    i += length;
-    if closing == 0 {
-        // A bare word must stand by itself; `at` alone means nothing, unless a `dot` follows it.
-        if !blank || !word || byte(bytes, i) != b' ' || c == '@' && !dot_follows(bytes, i) {
-            return None;
-        }
-    } else {
-        while byte(bytes, i) == b' ' {
-            i += 1;
-        }
-        if byte(bytes, i) != closing {
-            return None;
-        }
-        i += 1;
-    }
-    while byte(bytes, i) == b' ' && i - at < 16 {
-        i += 1;
-    }
-    let joins = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80;
-    (joins(byte(bytes, i))
-        && at
-            .checked_sub(1)
-            .is_some_and(|before| joins(byte(bytes, before))))
-    .then_some((c, i - at))
-}
-
-/// An `at`, `dot` or the like, or the sign itself.
-fn sign(bytes: &[u8], at: usize) -> Option<(char, usize)> {
-    const SIGNS: &[(&[u8], char)] = &[
-        (b"arroba", '@'),
-        (b"arobase", '@'),
-        (b"at", '@'),
-        (b"@", '@'),
-        (b"dot", '.'),
-        (b"ponto", '.'),
-        (b"punto", '.'),
-        (b"point", '.'),
-        (b"punkt", '.'),
-        (b".", '.'),
-    ];
-    SIGNS
-        .iter()
-        .find(|(word, _)| {
-            bytes
-                .get(at..at + word.len())
-                .is_some_and(|text| text.eq_ignore_ascii_case(word))
-        })
-        .map(|&(word, c)| (c, word.len()))
-}
-
-/// Words behind an `at` of a sentence: `look at the dot`.
-const ARTICLES: &[&[u8]] = &[
-    b"the", b"a", b"an", b"this", b"that", b"each", b"every", b"any", b"one", b"my", b"your",
-    b"his", b"her", b"its", b"our", b"their", b"which", b"what", b"another", b"some",
-];
-
-/// True if a word and a `dot` of any spelling follow the blank at `at`.
-fn dot_follows(bytes: &[u8], at: usize) -> bool {
-    let mut i = at + 1;
-    while i - at < 64 && (byte(bytes, i).is_ascii_alphanumeric() || byte(bytes, i) == b'-') {
-        i += 1;
-    }
-    let word = bytes.get(at + 1..i).unwrap_or_default();
-    let article = ARTICLES
-        .iter()
-        .any(|article| article.eq_ignore_ascii_case(word));
-    !article && i > at + 1 && i - at < 64 && matches!(spelt(bytes, i), Some(('.', _)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,38 +208,6 @@ mod tests {
             r"\d", "a",
         ] {
             assert_eq!(read(text.as_bytes(), 0), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn signs_in_words_are_read_with_the_blanks_around_them() {
-        for (text, c) in [
-            ("a(at)x", '@'),
-            ("a (at) x", '@'),
-            ("a[at]x", '@'),
-            ("a[@]x", '@'),
-            ("a {AT} x", '@'),
-            ("a at x dot com", '@'),
-            ("a dot x", '.'),
-            ("a(dot)x", '.'),
-            ("a[.]x", '.'),
-            ("a [dot] x", '.'),
-        ] {
-            let (read, length) = spelt(text.as_bytes(), 1).unwrap_or_default();
-            assert_eq!((read, &text[1 + length..2 + length]), (c, "x"), "{text}");
-        }
-        for text in [
-            "a at x.com",
-            "a at x",
-            "a(b)",
-            "a (attic) x",
-            "a. x",
-            "a @ x",
-            "a dots x",
-            "adot x",
-            "a at the dot on",
-        ] {
-            assert_eq!(spelt(text.as_bytes(), 1), None, "{text}");
         }
     }
 }

@@ -6,18 +6,24 @@
 //! that is scanned like any other, and what is found there and reads otherwise than it is written
 //! is a finding over the original bytes. A text without such a place pays for the notes alone.
 
+mod breaks;
 mod character;
 mod escape;
+mod lookalike;
 mod spacing;
+mod spelt;
 mod view;
+mod words;
 
 use super::context::{Topic, topic};
 use super::text::{before, byte, is_digit};
 use super::{Kind, Kinds, Span, raw};
 
 pub(super) use character::may_fold;
+pub(super) use lookalike::{in_address, length as lookalike};
 pub(super) use spacing::is_oddly_spaced;
 use view::View;
+pub(super) use words::note_words;
 
 /// Bytes on either side of a noted place that are folded with it: the words before a number, and
 /// the rest of a number.
@@ -38,7 +44,7 @@ pub(super) fn is_noted(bytes: &[u8], at: usize) -> bool {
                 return false;
             }
             let blank = usize::from(before(bytes, at, 1) == b' ');
-            escape::spelt(bytes, at - blank).is_some()
+            spelt::read(bytes, at - blank).is_some()
         }
         lead if may_fold(lead) => {
             let rest = bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default();
@@ -80,102 +86,6 @@ fn matters(bytes: &[u8], at: usize, end: usize, plain: character::Plain) -> bool
             left.is_ascii_graphic() && (right.is_ascii_graphic() || right == b' ')
         }
         character::Plain::As(_) => false,
-    }
-}
-
-/// Notes each place where an `at` or a `dot` is spelt out between blanks.
-pub(super) fn note_words(bytes: &[u8], noted: &mut Vec<usize>) {
-    for at in Words::new(bytes) {
-        if escape::spelt(bytes, at).is_some() {
-            noted.push(at);
-        }
-    }
-}
-
-/// The blanks before ` dot `.
-struct Words<'t> {
-    bytes: &'t [u8],
-    at: usize,
-}
-
-impl<'t> Words<'t> {
-    const fn new(bytes: &'t [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-}
-
-impl Iterator for Words<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            let found = self.at + pair::find(rest)?;
-            self.at = found + 1;
-            if let Some(blank) = found.checked_sub(1)
-                && byte(self.bytes, blank) == b' '
-            {
-                return Some(blank);
-            }
-        }
-    }
-}
-
-mod pair {
-    //! Finds `dot`, sixteen bytes at a time.
-
-    /// Bytes that are looked at together.
-    const BLOCK: usize = 16;
-
-    /// The first `dot` in any case.
-    pub(super) fn find(bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        while let Some(window) = bytes.get(at..at + BLOCK + 2) {
-            if let (Some(here), Some(behind)) = (
-                window.first_chunk::<BLOCK>(),
-                window.get(2..).and_then(<[u8]>::first_chunk::<BLOCK>),
-            ) {
-                let mut bits = bits(here, behind);
-                while bits != 0 {
-                    let found = at + bits.trailing_zeros() as usize;
-                    if is_dot(bytes, found) {
-                        return Some(found);
-                    }
-                    bits &= bits - 1;
-                }
-            }
-            at += BLOCK;
-        }
-        (at..bytes.len().saturating_sub(2)).find(|&at| is_dot(bytes, at))
-    }
-
-    fn is_dot(bytes: &[u8], at: usize) -> bool {
-        bytes
-            .get(at..at + 3)
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"dot"))
-    }
-
-    /// A bit for each `d` with a `t` two bytes behind it, the first one's lowest.
-    #[cfg(target_feature = "simd128")]
-    fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
-        use core::arch::wasm32::{
-            i8x16_bitmask, i8x16_eq, i8x16_splat, u64x2, v128, v128_and, v128_or,
-        };
-        let lower = |block: &[u8; BLOCK]| {
-            let block = u128::from_le_bytes(*block);
-            v128_or(u64x2(block as u64, (block >> 64) as u64), i8x16_splat(0x20))
-        };
-        let is = |block: v128, letter: u8| i8x16_eq(block, i8x16_splat(letter as i8));
-        let both = v128_and(is(lower(here), b'd'), is(lower(behind), b't'));
-        u32::from(i8x16_bitmask(both))
-    }
-
-    #[cfg(not(target_feature = "simd128"))]
-    fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
-        (0..BLOCK).fold(0, |bits, i| {
-            let found = here[i] | 0x20 == b'd' && behind[i] | 0x20 == b't';
-            bits | u32::from(found) << i
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Blanks and line breaks inside of a number.
 
 use super::super::text::{before, byte, is_digit};
+use super::{breaks, lookalike};
 
 /// Blanks between two groups of a number that are still one gap.
 const BLANKS: usize = 4;
@@ -8,9 +9,6 @@ const BLANKS: usize = 4;
 const SPACED: usize = 7;
 /// Most of them: an IBAN's.
 const MOST_SPACED: usize = 34;
-
-/// Most digits of a number on two lines.
-const DIGITS: usize = 32;
 
 /// A gap inside of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,94 +20,45 @@ pub(super) enum Gap {
     Break,
 }
 
-/// True if the digit run from `start` to `end` goes on behind an odd gap, or is a digit of a
-/// spaced-out number.
+/// True if the digit run from `start` to `end` goes on behind an odd gap, is a digit of a
+/// spaced-out number, or is in a code with a letter of another script.
 pub(in crate::detect) fn is_oddly_spaced(bytes: &[u8], start: usize, end: usize) -> bool {
     // `(11)  3456-7890`
-    let end = end + usize::from(byte(bytes, end) == b')');
-    match byte(bytes, end) {
-        b' ' | b'\n' | b'\r' | b'\\' | b'-' | b'.' | b'/' => {
-            gap(bytes, end).is_some()
-                || end - start == 1 && spaced(bytes, spaced_start(bytes, start)).is_some()
+    let close = end + usize::from(byte(bytes, end) == b')');
+    let odd = match byte(bytes, close) {
+        b' ' | b'\n' | b'\r' | b'\\' | b'-' | b'.' | b'/' | b'=' | b'<' | 0xc2 => {
+            gap(bytes, close).is_some()
+                || close - start == 1 && spaced(bytes, spaced_start(bytes, start)).is_some()
         }
         _ => false,
-    }
+    };
+    odd || before(bytes, start, 1).is_ascii_uppercase() && breaks::breaks_account(bytes, start)
+        || lookalike::in_code(bytes, start, end)
 }
 
-/// The gap at `at`, behind a digit, and its bytes; the number goes on behind it.
+/// The gap at `at`, behind a digit or an account's letter, and its bytes; the number goes on behind
+/// it.
 pub(super) fn gap(bytes: &[u8], at: usize) -> Option<(Gap, usize)> {
     let dash = usize::from(matches!(byte(bytes, at), b'-' | b'.' | b'/'));
     let mut i = at + dash;
     while byte(bytes, i) == b' ' && i - at < BLANKS {
         i += 1;
     }
-    let broken = line_break(bytes, i);
+    let broken = breaks::length(bytes, i);
+    let behind = i + broken;
+    let next = byte(bytes, behind);
+    let account = || breaks::is_account(bytes, at);
     if broken > 0 {
-        i += broken;
-        while byte(bytes, i) == b' ' && i - at < 4 * BLANKS {
-            i += 1;
-        }
-        let next = byte(bytes, i);
-        let goes_on = is_digit(next) || next.is_ascii_uppercase() && is_account(bytes, at);
-        let ends = goes_on && is_in_prose(bytes, at, i);
-        return ends.then_some((Gap::Break, i - at));
+        let parts = match is_digit(before(bytes, at, 1)) || before(bytes, at, 1) == b')' {
+            true if is_digit(next) || next == b'(' => breaks::parts_number(bytes, at, behind),
+            true => next.is_ascii_uppercase() && account(),
+            false => (is_digit(next) || next.is_ascii_uppercase()) && account(),
+        };
+        return parts.then_some((Gap::Break, behind - at));
     }
     let blanks = i - at - dash;
-    let next = byte(bytes, i);
-    let fits = is_digit(next) || next.is_ascii_uppercase() && is_account(bytes, at);
+    let fits = is_digit(next) || next.is_ascii_uppercase() && account();
     (blanks > 1 && dash == 0 && fits).then_some((Gap::Blanks, blanks))
-}
-
-/// True if the beginning of an IBAN ends before `at`: `GB29`.
-fn is_account(bytes: &[u8], at: usize) -> bool {
-    let capital = |back| before(bytes, at, back).is_ascii_uppercase();
-    let digit = |back| is_digit(before(bytes, at, back));
-    digit(1) && digit(2) && capital(3) && capital(4)
-}
-
-/// Bytes of the line break at `at`: of two kinds, and as JSON writes it.
-fn line_break(bytes: &[u8], at: usize) -> usize {
-    match (byte(bytes, at), byte(bytes, at + 1)) {
-        (b'\n', _) => 1,
-        (b'\r', b'\n') => 2,
-        (b'\\', b'n') => 2,
-        (b'\\', b'r') if byte(bytes, at + 2) == b'\\' && byte(bytes, at + 3) == b'n' => 4,
-        _ => 0,
-    }
-}
-
-/// True if a word is on either line of the two parts of a number, up to `end` and from `start`, and
-/// neither is a cell: columns of numbers have neither.
-fn is_in_prose(bytes: &[u8], end: usize, start: usize) -> bool {
-    let of_number =
-        |b: u8| is_digit(b) || matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+');
-    let mut left = end;
-    while end - left < 32 && of_number(before(bytes, left, 1)) {
-        left -= 1;
-    }
-    let mut right = start;
-    while right - start < 32 && of_number(byte(bytes, right)) {
-        right += 1;
-    }
-    let cell = |b: u8| matches!(b, b',' | b';' | b'\t' | b'|');
-    let (before, behind) = (before(bytes, left, 1), byte(bytes, right));
-    let digits = |from: usize, to: usize| {
-        let part = bytes.get(from..to).unwrap_or_default();
-        part.iter().filter(|b| b.is_ascii_digit()).count()
-    };
-    // A number begins behind a blank or a bracket, and the next line's time is no part of it.
-    let begins = matches!(byte(bytes, left), b' ' | b'(' | b'+')
-        || matches!(before, b'"' | b'\'' | b':' | b'>')
-        || before >= 0x80
-        || before.is_ascii_uppercase() && is_digit(byte(bytes, left))
-        || is_account(bytes, end);
-    let date = byte(bytes, start + 4) == b'-' && byte(bytes, start + 7) == b'-';
-    begins
-        && !date
-        && !cell(before)
-        && (!cell(behind) || byte(bytes, right + 1) == b' ')
-        && !matches!(before, 0 | b'\n' | b'\r')
-        && digits(left, end) + digits(start, right) <= DIGITS
 }
 
 /// The first of the capitals that stand one by one before the digit at `at`, as in `A B 1 2`.
@@ -172,7 +121,10 @@ mod tests {
             ("my card 4111\n1111 x", Some(Gap::Break)),
             (r"my card 4111\n1111 x", Some(Gap::Break)),
             ("my ssn 536-\n22", Some(Gap::Break)),
-            ("4111\n1111\n", None),
+            ("4111\n1111\n", Some(Gap::Break)),
+            ("4111\r\n> 1111", Some(Gap::Break)),
+            ("my card 4111\n2024-01-02", None),
+            ("my card 4111\n11:30", None),
             ("a,4111\n1111,b", None),
             ("my card 4111 1111", None),
             ("my card 4111\nand", None),

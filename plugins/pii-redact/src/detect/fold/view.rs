@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::super::text::{before, byte, is_digit};
 use super::character::{self, Plain};
-use super::escape;
 use super::spacing::{self, Gap};
+use super::{escape, lookalike, spelt};
 
 /// The plain reading of a stretch of a text.
 #[derive(Debug, Default)]
@@ -47,9 +47,10 @@ impl View {
                     .gap(bytes, at, joined)
                     .or_else(|| self.read(escape::read(bytes, at), at))
                     .unwrap_or_else(|| self.backslashes(bytes, at)),
-                b' ' | b'-' | b'.' | b'/' | b'\n' | b'\r' | b'(' | b'[' | b'{' | b'<' => self
+                b' ' | b'-' | b'.' | b'/' | b'\n' | b'\r' | b'(' | b'[' | b'{' | b'<' | b'='
+                | 0xc2 => self
                     .gap(bytes, at, joined)
-                    .or_else(|| self.read(escape::spelt(bytes, at), at))
+                    .or_else(|| self.read(spelt::read(bytes, at), at))
                     .unwrap_or(0),
                 _ => 0,
             };
@@ -94,7 +95,7 @@ impl View {
         let plain = match c {
             '\0' => Some(Plain::Nothing),
             _ if c.is_ascii() => None,
-            _ => character::plain(c),
+            _ => character::plain(c).or_else(|| lookalike::latin(c).map(Plain::As)),
         };
         let c = match plain {
             Some(Plain::Nothing) => return,
@@ -128,7 +129,7 @@ impl View {
     /// Adds the gap inside of a number that begins at `at`, and gives its bytes.
     fn gap(&mut self, bytes: &[u8], at: usize, joined: bool) -> Option<usize> {
         let previous = before(bytes, at, 1);
-        if !is_digit(previous) && previous != b')' {
+        if !is_digit(previous) && previous != b')' && !previous.is_ascii_uppercase() {
             return None;
         }
         let (gap, length) = spacing::gap(bytes, at)?;

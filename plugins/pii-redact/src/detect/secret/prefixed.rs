@@ -5,7 +5,10 @@ use super::makeup::Makeup;
 use super::providers::{DASH, DOT, LETTERS, OPEN, Row, UNDERSCORE};
 use super::standin;
 use super::{Kind, Kinds, Span, block::block, is_token, run, span};
-use crate::detect::text::{before, begins, byte};
+use crate::detect::{
+    fold,
+    text::{before, begins, byte},
+};
 
 /// The rows of a table by the letter or digit beside the joiner: most words in front of a joiner
 /// end in one that no prefix has, and the others share it with few.
@@ -100,7 +103,14 @@ fn body_end(bytes: &[u8], at: usize, row: &Row) -> Option<usize> {
     const TASTE: usize = 200;
     let belongs = |b: u8| row.alphabet.has(b);
     let (least, most) = (usize::from(row.least), usize::from(row.most));
-    let mut end = run(bytes, at, TASTE.max(least).min(most), belongs);
+    let taste = TASTE.max(least).min(most);
+    let mut end = run(bytes, at, taste, belongs);
+    // A letter of another script that looks like one of the alphabet's.
+    while let length @ 1.. = fold::lookalike(bytes, end)
+        && end - at < taste
+    {
+        end = run(bytes, end + length, taste - (end - at), belongs);
+    }
     while end > at && matches!(before(bytes, end, 1), b'.' | b'~') {
         end -= 1;
     }
