@@ -1,8 +1,10 @@
 //! Reads what a table's heading says about a number in one of its rows: CSV and its like, Markdown
-//! tables, and the column list of an SQL `INSERT`.
+//! and HTML tables, and the column list of an SQL `INSERT`.
 //!
 //! A table is a run of lines with as many delimiters each; its first line is the heading. Lines are
 //! read once, from the first to that of the last number whose meaning was in doubt.
+
+mod html;
 
 use std::cell::RefCell;
 
@@ -33,6 +35,7 @@ pub(super) enum Column {
 pub(super) struct Columns<'t> {
     bytes: &'t [u8],
     state: RefCell<State>,
+    html: RefCell<html::Html>,
 }
 
 #[derive(Default)]
@@ -60,6 +63,7 @@ impl<'t> Columns<'t> {
         Self {
             bytes,
             state: RefCell::default(),
+            html: RefCell::default(),
         }
     }
 
@@ -71,6 +75,13 @@ impl<'t> Columns<'t> {
             from -= 1;
         }
         let opening = before(self.bytes, from, 1);
+        if opening == b'>' {
+            let heading = self.html.try_borrow_mut().ok();
+            return match heading.and_then(|mut html| html.heading(self.bytes, at)) {
+                Some(topic) => Column::Of(Some(topic)),
+                None => Column::Unknown,
+            };
+        }
         if !matches!(opening, 0 | b'\n' | b'\t' | b'|' | b';' | b',' | b'(') && from > 0 {
             return Column::Unknown;
         }
@@ -247,6 +258,8 @@ mod tests {
             "name\tTel.\torder\nAna\t912\t1\nBob\t777\t2\n",
             "| name | phone | order |\n|---|---|---|\n| Ana | 912 | 1 |\n| Bob | 777 | 2 |\n",
             r#"{"csv":"x\nname,phone,order\nAna,912,1\nBob,777,2\n"}"#,
+            "<table><tr><th>name<th>phone</tr><tr><td>Ana<td>912</tr>\n <tr><td>Bob</td><td class='n'>777",
+            "<table>\n<tr><td>name</td><td>Tel.</td></tr>\n<tr>\n<td>Bob</td>\n<td>777</td></tr>",
             "\"Last, first\",phone,order\n\"Silva, Ana\",912,1\n\"Roe, Bob\",777,2",
         ] {
             assert_eq!(
