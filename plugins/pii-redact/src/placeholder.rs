@@ -254,8 +254,9 @@ struct Value<'t> {
 
 impl<'t> Value<'t> {
     fn of(label: &'t str, text: &'t str) -> Self {
-        let is = |kind: &&Kind| kind.is_number() && kind.label() == label;
-        let number = Kind::ALL.iter().any(|kind| is(&kind));
+        let number = Kind::ALL
+            .iter()
+            .any(|kind| kind.is_number() && kind.label() == label);
         let mut plain = Message::of(label);
         let meaning = text.bytes().filter(|&b| is_meaning(b, !number));
         plain.extend(meaning.map(|b| b.to_ascii_lowercase()));

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{Kind, Kinds, Span, scan};
 
+mod disguises;
 mod numbers;
 mod secrets;
 

@@ -5,6 +5,7 @@ use super::values::Random;
 pub const DISGUISES: &[&str] = &[
     "full-width", "mathematical", "zero-width", "soft hyphen", "no-break space", "double space", "entities", "hex entities", "percent", "\\u escapes",
     "\\\\u escapes", "Markdown", "line break", "spaced out", "(at)", "[at]", " at  dot ", "\\n escaped break",
+    "quoted line", "lookalike", " arroba  ponto ",
 ];
 
 /// The value in disguise; `None` where it has nothing to disguise so.
@@ -51,9 +52,21 @@ pub fn disguise(way: &str, text: &str, random: &mut Random) -> Option<String> {
         }),
         "line break" => gap("\n"),
         "\\n escaped break" => gap("\\n"),
+        "quoted line" => gap("\r\n> "),
+        "lookalike" => {
+            let (at, letter) = text.char_indices().find_map(|(at, c)| Some((at, looks_like(c)?)))?;
+            text.contains(['@']).then(|| format!("{}{letter}{}", &text[..at], &text[at + 1..]))
+        }
+        " arroba  ponto " => mail(" arroba ", " ponto "),
         "spaced out" => (digits > 10 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.chars().map(String::from).collect::<Vec<_>>().join(" ")),
         "(at)" => mail(" (at) ", "."),
         "[at]" => mail("[at]", "[dot]"),
         _ => mail(" at ", " dot "),
     }
+}
+
+/// The Cyrillic letter that a Latin one looks like.
+fn looks_like(c: char) -> Option<char> {
+    let pairs = [('a', 'а'), ('e', 'е'), ('o', 'о'), ('p', 'р'), ('c', 'с'), ('x', 'х')];
+    pairs.into_iter().find(|(latin, _)| *latin == c).map(|(_, other)| other)
 }

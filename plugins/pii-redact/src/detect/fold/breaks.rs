@@ -151,9 +151,6 @@ pub(super) fn is_account(bytes: &[u8], at: usize) -> bool {
         } else if !matches!(b, b' ' | b'\n' | b'\r' | b'>') {
             return false;
         }
-        if b == 0 {
-            return false;
-        }
         from -= 1;
         if let Some(length) = account(bytes, from) {
             return count < length;

@@ -45,7 +45,11 @@ pub(super) fn gap(bytes: &[u8], at: usize) -> Option<(Gap, usize)> {
         i += 1;
     }
     let broken = breaks::length(bytes, i);
-    let behind = i + broken;
+    // The sign between two groups may be on the next line.
+    let begun = usize::from(
+        broken > 0 && dash == 0 && matches!(byte(bytes, i + broken), b'-' | b'.' | b'/'),
+    );
+    let behind = i + broken + begun;
     let next = byte(bytes, behind);
     let account = || breaks::is_account(bytes, at);
     if broken > 0 {

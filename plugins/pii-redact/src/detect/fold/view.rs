@@ -135,9 +135,10 @@ impl View {
         let (gap, length) = spacing::gap(bytes, at)?;
         self.loose.push(self.text.len());
         self.broken |= gap == Gap::Break;
-        let separator = byte(bytes, at);
-        if matches!(separator, b'-' | b'.' | b'/') {
-            self.push(char::from(separator), at, length);
+        let ends = [byte(bytes, at), before(bytes, at + length, 1)];
+        let separator = ends.iter().find(|b| matches!(b, b'-' | b'.' | b'/'));
+        if let Some(separator) = separator {
+            self.push(char::from(*separator), at, length);
         } else if gap == Gap::Blanks || !joined {
             self.push(' ', at, length);
         }
