@@ -130,14 +130,12 @@ pub(super) fn parts_number(bytes: &[u8], end: usize, start: usize) -> bool {
     let parted = byte(bytes, start + 4);
     let date = matches!(parted, b'-' | b'/') && byte(bytes, start + 7) == parted;
     let tabbed = |b: u8| matches!(b, b'\t' | b'|');
-    begins
-        && !date
-        && digits <= DIGITS
-        && !tabbed(previous)
-        && !(cell(previous) && byte(bytes, left) != b' ')
-        && !tabbed(next)
-        && !(cell(next) && byte(bytes, right + 1) != b' ')
-        && next != b':'
+    // A comma with a blank is prose's.
+    let in_row = tabbed(previous)
+        || tabbed(next)
+        || cell(previous) && byte(bytes, left) != b' '
+        || cell(next) && byte(bytes, right + 1) != b' ';
+    begins && !date && !in_row && digits <= DIGITS && next != b':'
 }
 
 /// True if an account's number (ISO 13616) has begun before `at` and lacks letters or digits yet:

@@ -73,8 +73,8 @@ fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
 #[cfg(not(target_feature = "simd128"))]
 fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
     (0..BLOCK).fold(0, |bits, i| {
-        let is = |part: &&[u8; 3]| here[i] | 0x20 == part[0] && behind[i] | 0x20 == part[2];
-        bits | u32::from(PARTS.iter().any(|part| is(&part))) << i
+        let is = |part: &[u8; 3]| here[i] | 0x20 == part[0] && behind[i] | 0x20 == part[2];
+        bits | u32::from(PARTS.iter().any(|part| is(part))) << i
     })
 }
 
