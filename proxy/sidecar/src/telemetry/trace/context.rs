@@ -24,13 +24,30 @@ pub(super) struct Context {
 pub(super) const SAMPLED: u8 = 1;
 
 impl Context {
-    /// Reads a `traceparent`; none where it is invalid.
+    /// Reads a `traceparent` ([W3C Trace Context
+    /// §3.2](https://www.w3.org/TR/trace-context/#traceparent-header)). `None`: invalid, and to be
+    /// treated as absent. A higher version than 00 may carry more after the flags.
     pub(super) fn read(traceparent: &str) -> Option<Self> {
-        trace_id(traceparent)?;
+        let bytes = traceparent.as_bytes();
+        let (head, rest) = bytes.split_at_checked(LENGTH)?;
+        let dashes = [2, 35, 52].map(|at| head.get(at));
+        let version = number(head.get(..2)?)?;
+        let ends = match version {
+            0 => rest.is_empty(),
+            0xff => false,
+            _ => rest.first().is_none_or(|byte| *byte == b'-'),
+        };
+        if !ends || dashes != [Some(&b'-'); 3] {
+            return None;
+        }
+        let halves = [number(head.get(3..19)?)?, number(head.get(19..35)?)?];
+        if halves == [0, 0] {
+            return None;
+        }
         Some(Self {
-            trace_id: u128::from_str_radix(traceparent.get(3..35)?, 16).ok()?,
-            span_id: NonZeroU64::new(u64::from_str_radix(traceparent.get(36..52)?, 16).ok()?)?,
-            flags: u8::from_str_radix(traceparent.get(53..55)?, 16).ok()?,
+            trace_id: u128::from(halves[0]) << 64 | u128::from(halves[1]),
+            span_id: NonZeroU64::new(number(head.get(36..52)?)?)?,
+            flags: u8::try_from(number(head.get(53..)?)?).ok()?,
         })
     }
 
@@ -55,28 +72,25 @@ pub(super) const fn halves(trace_id: u128) -> [u64; 2] {
     [(trace_id >> 64) as u64, trace_id as u64]
 }
 
-/// Reads the trace's id, 32 hexadecimal digits, from a `traceparent` ([W3C Trace Context
-/// §3.2](https://www.w3.org/TR/trace-context/#traceparent-header)). `None`: invalid, and to be
-/// treated as absent. A higher version than 00 may carry more after the flags.
+/// The length of a `traceparent` of version 00.
+const LENGTH: usize = 55;
+
+/// A number of up to 16 hexadecimal digits, lower case.
+fn number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
+}
+
+/// Reads the trace's id, 32 hexadecimal digits, from a `traceparent`; none where that is invalid.
 pub fn trace_id(traceparent: &str) -> Option<&str> {
-    let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let nonzero = |text: &str| text.bytes().any(|b| b != b'0');
-    let mut parts = traceparent.split('-');
-    let (version, trace_id, parent_id, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let lengths = (version.len(), trace_id.len(), parent_id.len(), flags.len()) == (2, 32, 16, 2);
-    let digits = hex(version) && hex(trace_id) && hex(parent_id) && hex(flags);
-    let more = parts.next().is_some();
-    if !lengths
-        || !digits
-        || version == "ff"
-        || (version == "00" && more)
-        || !nonzero(trace_id)
-        || !nonzero(parent_id)
-    {
-        return None;
-    }
-    Some(trace_id)
+    Context::read(traceparent)?;
+    traceparent.get(3..35)
 }
 
 #[cfg(test)]
