@@ -3,7 +3,8 @@
 //! A file per subcommand; what is no command here is one of `outrigger-tool` ([`crate::tool`]),
 //! which ends in the same way. Whatever goes wrong before traffic flows is one sentence on standard
 //! error (or one per problem of a file) and an exit code, never a backtrace: 2 where a person must
-//! change what they wrote, 1 where the machine is in the way.
+//! change what they wrote, 1 where the machine is in the way, 3 where a part was left undone on
+//! request.
 
 use std::{
     ffi::OsString,
@@ -68,6 +69,9 @@ pub enum Stop {
     /// The machine is in the way: a sentence.
     #[error("{0}")]
     Machine(String),
+    /// The rest is done, and these sentences name what is not.
+    #[error("{0}")]
+    Partial(String),
 }
 
 impl Stop {
@@ -75,6 +79,7 @@ impl Stop {
         match self {
             Self::Configuration(_) | Self::Mistake(_) => 2,
             Self::Machine(_) => 1,
+            Self::Partial(_) => 3,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Stop, say};
-use crate::inject::{self, Mode, Outcome, Policies, Settings};
+use crate::inject::{self, Choice, Mode, Options, Outcome, Policies, Selector, Settings};
 
 /// Longest manifest, in bytes: far above what a cluster takes, far below what hurts.
 const LONGEST: u64 = 64 << 20;
@@ -67,13 +67,38 @@ pub(super) struct Arguments {
     /// Also takes pods that another version has injected.
     #[arg(long)]
     upgrade: bool,
+    /// Changes these objects and no others: a kind or KIND/NAME, `*` stands for any characters.
+    /// May be repeated.
+    #[arg(long, value_name = "KIND[/NAME]")]
+    only: Vec<Selector>,
+    /// Leaves these objects as they are. May be repeated, and goes before --only.
+    #[arg(long, value_name = "KIND[/NAME]")]
+    skip: Vec<Selector>,
+    /// Leaves an object that can't be injected as it is, says why, and injects the others: exit
+    /// code 3.
+    #[arg(long)]
+    keep_going: bool,
 }
 
 pub(super) fn inject(arguments: &Arguments) -> Result<(), Stop> {
     let settings = arguments.defaults.over(Settings::default())?;
     let manifest = manifest(arguments.file.as_deref())?;
-    let outcome = inject::inject(&manifest, &settings, arguments.upgrade);
-    print(outcome, "no pod is in the manifest: nothing was injected")
+    let options = Options {
+        upgrade: arguments.upgrade,
+        keep_going: arguments.keep_going,
+        choice: Choice {
+            only: arguments.only.clone(),
+            skip: arguments.skip.clone(),
+        },
+    };
+    let outcome = inject::inject(&manifest, &settings, &options);
+    let all = arguments.only.is_empty() && arguments.skip.is_empty();
+    let nothing = if all {
+        "no pod is in the manifest: nothing was injected"
+    } else {
+        "no pod of the manifest was chosen: nothing was injected"
+    };
+    print(outcome, nothing)
 }
 
 /// The manifest, from a file or standard input.
@@ -107,15 +132,21 @@ pub(super) fn manifest(file: Option<&Path>) -> Result<Vec<u8>, Stop> {
 }
 
 /// Writes the manifest to standard output and notes to standard error; or, where anything is wrong,
-/// all that is wrong and no manifest.
+/// all that is wrong and no manifest, unless the caller asked to go on.
 pub(super) fn print(outcome: Result<Outcome, Vec<String>>, nothing: &str) -> Result<(), Stop> {
     let mut outcome = outcome.map_err(|wrong| Stop::Mistake(wrong.join("\noutrigger: ")))?;
-    if outcome.pods == 0 {
+    if outcome.pods == 0 && outcome.refused.is_empty() {
         outcome.notes.push(nothing.to_owned());
     }
     for note in &outcome.notes {
         // A closed standard error is nobody who could read it.
         let _ = writeln!(std::io::stderr(), "outrigger: note: {note}");
     }
-    say(&outcome.text)
+    say(&outcome.text)?;
+    if outcome.refused.is_empty() {
+        return Ok(());
+    }
+    let left = outcome.refused.iter();
+    let left: Vec<_> = left.map(|why| format!("left as it was: {why}")).collect();
+    Err(Stop::Partial(left.join("\noutrigger: ")))
 }

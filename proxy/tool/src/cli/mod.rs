@@ -152,6 +152,7 @@ mod tests {
             "try --config a.yaml request.json --reply r.sse --status 429 --path /v1/messages --header x-team:a",
             "inject",
             "inject -f a.yaml --mode base-url --image a:1 --config c --policies p --secret s --plain-container --upgrade",
+            "inject --only Deployment --only Pod/web-* --skip Job/* --keep-going",
             "uninject -f -",
             "webhook --listen 0.0.0.0:8443 --cert tls.crt --key tls.key --config-defaults d.yaml --mode base-url --linger 1",
         ] {
@@ -174,6 +175,8 @@ mod tests {
             "rules --exclude-cidr 10.1.2.3/8",
             "rules --to 70000",
             "rules --format pf",
+            "inject --only",
+            "inject --skip /web",
         ] {
             assert!(!is_read(line), "{line}");
         }

@@ -16,6 +16,7 @@
 pub mod names;
 
 mod json;
+mod operators;
 mod parts;
 mod pod;
 mod print;
@@ -23,6 +24,7 @@ mod read;
 mod record;
 mod refuse;
 mod review;
+mod selector;
 mod settings;
 mod splice;
 mod split;
@@ -31,6 +33,7 @@ mod tree;
 mod webhook;
 
 pub use review::{Answer, answer};
+pub use selector::{Choice, Selector};
 pub use settings::{Mode, Policies, Settings};
-pub use stream::{Outcome, inject, uninject};
+pub use stream::{Options, Outcome, inject, uninject};
 pub use webhook::{Address, serve};

@@ -233,8 +233,12 @@ mod tests {
         let mut patched = pod();
         json_patch::patch(&mut patched, &operations).unwrap();
         let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
-        let filtered =
-            inject::inject(pod().to_string().as_bytes(), &Settings::default(), false).unwrap();
+        let filtered = inject::inject(
+            pod().to_string().as_bytes(),
+            &Settings::default(),
+            &Default::default(),
+        )
+        .unwrap();
         assert!(
             from_json(&patched).same(&read(&filtered.text).unwrap().root),
             "{}",
@@ -263,7 +267,8 @@ mod tests {
             image: "mine:1".to_owned(),
             ..Settings::default()
         };
-        let filtered = inject::inject(pod().to_string().as_bytes(), &settings, false).unwrap();
+        let filtered =
+            inject::inject(pod().to_string().as_bytes(), &settings, &Default::default()).unwrap();
         let said = ask(&crate::inject::json::to_json(
             &read(&filtered.text).unwrap().root,
         ));

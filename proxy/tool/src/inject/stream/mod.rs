@@ -2,16 +2,18 @@
 //! everything else as it was.
 //!
 //! All or nothing: one document that can't be read, or one pod that can't have Outrigger, and
-//! nothing is given back but all the reasons.
+//! nothing is given back but all the reasons; unless the caller would rather have that object as it
+//! was and the others changed ([`Options::keep_going`]).
 
 use std::collections::BTreeMap;
 
 use super::{
-    names, pod,
+    names, operators, pod,
     print::print,
     read::{SyntaxError, read},
     record::Record,
     refuse::{Surroundings, check},
+    selector::Choice,
     settings::{Settings, annotations, declined},
     splice::splice,
     split::{Document, split},
@@ -25,18 +27,39 @@ pub struct Outcome {
     pub text: String,
     /// Notes for the caller.
     pub notes: Vec<String>,
-    /// Pods that were found (templates of workloads count).
+    /// Reasons, each with its object, of objects that are in the text as they were; none unless the
+    /// caller asked to go on.
+    pub refused: Vec<String>,
+    /// Pods that were found (templates of workloads count) and are among the chosen.
     pub pods: usize,
 }
 
-/// Adds Outrigger to every pod. `upgrade`: also to those that another version has added it to.
+/// The caller's choices about a whole stream.
+#[derive(Debug, Default, Clone)]
+pub struct Options {
+    /// Also pods that another version has added Outrigger to.
+    pub upgrade: bool,
+    /// An object that can't be changed stays as it was, and the others are changed.
+    pub keep_going: bool,
+    /// The objects to change.
+    pub choice: Choice,
+}
+
+/// Adds Outrigger to every pod that is chosen.
 ///
 /// # Errors
 /// Sentences, each with its document, line, object and container where they are known.
-pub fn inject(stream: &[u8], defaults: &Settings, upgrade: bool) -> Result<Outcome, Vec<String>> {
-    change_pods(stream, &mut |pod, surroundings| {
-        add(pod, defaults, upgrade, surroundings)
-    })
+pub fn inject(
+    stream: &[u8],
+    defaults: &Settings,
+    options: &Options,
+) -> Result<Outcome, Vec<String>> {
+    let mut change = |pod: &mut Node, surroundings: &Surroundings| {
+        add(pod, defaults, options.upgrade, surroundings)
+    };
+    let mut walk = Walk::new(options, &mut change);
+    walk.others = Some(operators::note);
+    walk.stream(stream)
 }
 
 /// Takes it away again: what remains says what was there before, and where the manifest is written
@@ -45,12 +68,14 @@ pub fn inject(stream: &[u8], defaults: &Settings, upgrade: bool) -> Result<Outco
 /// # Errors
 /// As [`inject`].
 pub fn uninject(stream: &[u8]) -> Result<Outcome, Vec<String>> {
-    change_pods(stream, &mut |pod, _| {
+    let options = Options::default();
+    let mut remove = |pod: &mut Node, _: &Surroundings| {
         if let Some(record) = Record::of(pod.get("metadata")).map_err(|why| vec![why])? {
             pod::remove(pod, &record);
         }
         Ok(Vec::new())
-    })
+    };
+    Walk::new(&options, &mut remove).stream(stream)
 }
 
 /// Adds Outrigger to one pod; gives notes or reasons, without the pod's name.
@@ -99,53 +124,6 @@ pub(super) fn add(
 /// The change to make to a pod: gives notes or reasons.
 type Change<'a> = &'a mut dyn FnMut(&mut Node, &Surroundings) -> Result<Vec<String>, Vec<String>>;
 
-fn change_pods(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
-    let whole = text(stream).map_err(|why| vec![why])?;
-    let stream = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-    let mut walk = Walk {
-        change,
-        standards: BTreeMap::new(),
-        wrong: Vec::new(),
-        outcome: Outcome::default(),
-    };
-    let documents = split(stream);
-    // All before any is changed: namespaces anywhere in the stream count.
-    let roots: Vec<_> = documents
-        .iter()
-        .map(|document| walk.root(document))
-        .collect();
-    let mut out = String::with_capacity(stream.len() + 8192);
-    out += whole.strip_suffix(stream).unwrap_or_default();
-    for (document, root) in documents.iter().zip(&roots) {
-        out.push_str(document.marker);
-        let Some(root) = root else {
-            out.push_str(document.text);
-            continue;
-        };
-        let mut now = root.clone();
-        walk.object(&mut now, document);
-        if let Some(spliced) = splice(document.text, root, &now) {
-            out.push_str(&spliced);
-            continue;
-        }
-        let printed = reprint(document, &now);
-        // Text that the parser let pass between brackets may be no YAML in lines.
-        if !read(&printed).is_ok_and(|back| back.root.same(&now)) {
-            walk.wrong.push(format!(
-                "document {}, line {}: can't be written back as it was read; write it in lines, without brackets and aliases",
-                document.number, document.line
-            ));
-        }
-        out.push_str(&printed);
-    }
-    if walk.wrong.is_empty() {
-        walk.outcome.text = out;
-        Ok(walk.outcome)
-    } else {
-        Err(walk.wrong)
-    }
-}
-
 fn text(stream: &[u8]) -> Result<&str, String> {
     if stream.starts_with(&[0xff, 0xfe]) || stream.starts_with(&[0xfe, 0xff]) {
         return Err("the input is UTF-16; save it as UTF-8".to_owned());
@@ -177,6 +155,10 @@ fn reprint(document: &Document<'_>, now: &Node) -> String {
 
 struct Walk<'a> {
     change: Change<'a>,
+    /// Notes about objects of other kinds.
+    others: Option<fn(&Node) -> Option<String>>,
+    keep_going: bool,
+    choice: Choice,
     /// The standards that namespaces of this stream enforce.
     standards: BTreeMap<String, String>,
     wrong: Vec<String>,
@@ -200,18 +182,84 @@ const WORKLOADS: [(&str, &str, &[&str]); 9] = [
     ),
 ];
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(options: &Options, change: Change<'a>) -> Self {
+        Self {
+            change,
+            others: None,
+            keep_going: options.keep_going,
+            choice: options.choice.clone(),
+            standards: BTreeMap::new(),
+            wrong: Vec::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn stream(mut self, stream: &[u8]) -> Result<Outcome, Vec<String>> {
+        let whole = text(stream).map_err(|why| vec![why])?;
+        let stream = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+        let documents = split(stream);
+        // All before any is changed: namespaces anywhere in the stream count.
+        let roots: Vec<_> = documents
+            .iter()
+            .map(|document| self.root(document))
+            .collect();
+        let mut out = String::with_capacity(stream.len() + 8192);
+        out += whole.strip_suffix(stream).unwrap_or_default();
+        for (document, root) in documents.iter().zip(&roots) {
+            out.push_str(document.marker);
+            match root.as_ref().and_then(|root| self.document(document, root)) {
+                Some(changed) => out.push_str(&changed),
+                None => out.push_str(document.text),
+            }
+        }
+        let unused = self.choice.unused();
+        let unused = unused.map(|flag| format!("{flag} fits no object of the manifest"));
+        self.outcome.notes.extend(unused);
+        if self.keep_going {
+            self.outcome.refused = self.wrong;
+        } else if !self.wrong.is_empty() {
+            return Err(self.wrong);
+        }
+        self.outcome.text = out;
+        Ok(self.outcome)
+    }
+
+    /// The document's new text. None where it stays as it is.
+    fn document(&mut self, document: &Document<'_>, root: &Node) -> Option<String> {
+        let mut now = root.clone();
+        self.object(&mut now, document);
+        if let Some(spliced) = splice(document.text, root, &now) {
+            return Some(spliced);
+        }
+        let printed = reprint(document, &now);
+        // Text that the parser let pass between brackets may be no YAML in lines.
+        if !read(&printed).is_ok_and(|back| back.root.same(&now)) {
+            self.wrong.push(format!(
+                "document {}, line {}: can't be written back as it was read; write it in lines, without brackets and aliases",
+                document.number, document.line
+            ));
+            return None;
+        }
+        Some(printed)
+    }
+
     /// Reads a document. None where there is nothing to look into.
     fn root(&mut self, document: &Document<'_>) -> Option<Node> {
-        let mut wrong = |line: usize, what: &str| {
+        let wrong = |line: usize, what: &str| {
             let line = document.line + line.max(1) - 1;
-            self.wrong
-                .push(format!("document {}, line {line}: {what}", document.number));
+            format!("document {}, line {line}: {what}", document.number)
         };
         let found = match read(document.text) {
             Ok(found) => found,
             Err(SyntaxError { line, what }) => {
-                wrong(line, &format!("is no YAML: {what}"));
+                let template = if document.text.contains("{{") {
+                    "; a chart's template is rendered first, by `helm template`"
+                } else {
+                    ""
+                };
+                self.wrong
+                    .push(wrong(line, &format!("is no YAML: {what}{template}")));
                 return None;
             }
         };
@@ -221,18 +269,15 @@ impl Walk<'_> {
         }
         let line = root.at.map_or(1, |at| at.line);
         let (Some(kind), Some(_)) = (root.str("kind"), root.str("apiVersion")) else {
-            wrong(
-                line,
-                "is no Kubernetes object: it needs apiVersion and kind",
-            );
+            let what = "is no Kubernetes object: it needs apiVersion and kind";
+            self.wrong.push(wrong(line, what));
             return None;
         };
-        let workload = self::workload(&root).is_some() || kind.ends_with("List");
-        if let Some(SyntaxError { line, what }) = found.duplicate_key.filter(|_| workload) {
-            wrong(
-                line,
-                &format!("{what}; readers differ in which one counts, keep one"),
-            );
+        let list = kind.ends_with("List");
+        let changed = list || workload(&root).is_some() && self.choice.takes(kind, name(&root));
+        if let Some(SyntaxError { line, what }) = found.duplicate_key.filter(|_| changed) {
+            let what = format!("{what}; readers differ in which one counts, keep one");
+            self.wrong.push(wrong(line, &what));
             return None;
         }
         self.namespaces(&root);
@@ -263,24 +308,23 @@ impl Walk<'_> {
                 .for_each(|item| self.object(item, document));
             return;
         }
-        let metadata = root.get("metadata");
-        let get = |key: &str| metadata.and_then(|metadata| metadata.str(key));
-        let name = get("name").or(get("generateName")).unwrap_or("(no name)");
+        let name = name(root);
         let line = document.line + root.at.map_or(1, |at| at.line) - 1;
         let who = format!("{kind}/{name} (document {}, line {line})", document.number);
-        let Some(path) = workload(root) else {
-            if root
-                .find(&["spec", "template", "spec", "containers"])
-                .is_some()
-            {
-                let note = format!(
-                    "{who} is left as it is: its kind is not known here; the webhook sees its pods"
-                );
-                self.outcome.notes.push(note);
-            }
+        let path = workload(root);
+        let other = self.others.filter(|_| path.is_none());
+        let other = other.and_then(|note| note(root));
+        if path.is_none() && other.is_none() || !self.choice.takes(&kind, name) {
+            return;
+        }
+        let Some(path) = path else {
+            let note = other.map(|note| format!("{who} {note}"));
+            self.outcome.notes.extend(note);
             return;
         };
-        let namespace = get("namespace").unwrap_or("default").to_owned();
+        let metadata = root.get("metadata");
+        let namespace = metadata.and_then(|metadata| metadata.str("namespace"));
+        let namespace = namespace.unwrap_or("default").to_owned();
         let surroundings = Surroundings {
             standard: self
                 .standards
@@ -288,11 +332,12 @@ impl Walk<'_> {
                 .map(|standard| (standard.clone(), namespace)),
             job: matches!(kind.as_str(), "Job" | "CronJob"),
         };
+        let mut wrong = Vec::new();
         if !path.is_empty()
             && let Some((key, _)) = annotations(metadata).next()
         {
-            self.wrong.push(format!(
-                "{who}: annotation {}{key} has no effect here; write it under {}.metadata.annotations",
+            wrong.push(format!(
+                "annotation {}{key} has no effect here; write it under {}.metadata.annotations",
                 names::DOMAIN,
                 path.join(".")
             ));
@@ -301,17 +346,27 @@ impl Walk<'_> {
             self.wrong.push(format!("{who}: has no {}", path.join(".")));
             return;
         };
-        self.outcome.pods += 1;
+        let was = pod.clone();
         match (self.change)(pod, &surroundings) {
-            Ok(notes) => self
-                .outcome
-                .notes
-                .extend(notes.iter().map(|note| format!("{who}: {note}"))),
-            Err(wrong) => self
-                .wrong
-                .extend(wrong.iter().map(|why| format!("{who}: {why}"))),
+            Ok(notes) if wrong.is_empty() => {
+                self.outcome.pods += 1;
+                let notes = notes.iter().map(|note| format!("{who}: {note}"));
+                self.outcome.notes.extend(notes);
+            }
+            result => {
+                *pod = was;
+                wrong.extend(result.err().unwrap_or_default());
+                let wrong = wrong.iter().map(|why| format!("{who}: {why}"));
+                self.wrong.extend(wrong);
+            }
         }
     }
+}
+
+fn name(root: &Node) -> &str {
+    let metadata = root.get("metadata");
+    let get = |key: &str| metadata.and_then(|metadata| metadata.str(key));
+    get("name").or(get("generateName")).unwrap_or("(no name)")
 }
 
 fn workload(root: &Node) -> Option<&'static [&'static str]> {

@@ -1,16 +1,19 @@
 //! Tests of streams, by subject; here is the input that they share.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::{inject, uninject};
+use super::{Options, inject, uninject};
 use crate::inject::{Mode, Settings, read::read, tree::Node};
 
 mod added;
+mod chosen;
 mod preserved;
 mod properties;
 mod refused;
 
 fn injected(stream: &str, settings: &Settings) -> String {
-    inject(stream.as_bytes(), settings, false).unwrap().text
+    inject(stream.as_bytes(), settings, &Options::default())
+        .unwrap()
+        .text
 }
 
 fn with(stream: &str) -> String {

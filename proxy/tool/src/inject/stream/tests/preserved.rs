@@ -1,13 +1,13 @@
 //! Text that stays as it was, and injection of what was injected before.
 
 use super::{APP, deployment, in_mode, inject, injected, read, with, without};
-use crate::inject::{Mode, Settings, names};
+use crate::inject::{Mode, Options, Settings, names};
 
 #[test]
 fn what_is_no_workload_passes_byte_for_byte() {
     let stream = "\u{feff}# a\n%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c} # c\ndata:\n  a: |\n    ---\n    x\n  b: \"\\u00e9\"\n  y: yes\n...\n---\n\n--- # empty\n---\nkind: Service\napiVersion: v1\r\nspec: &s {a: *s2}\n";
     let stream = stream.replace("&s {a: *s2}", "{}");
-    let outcome = inject(stream.as_bytes(), &Settings::default(), false).unwrap();
+    let outcome = inject(stream.as_bytes(), &Settings::default(), &Options::default()).unwrap();
     assert_eq!((outcome.text, outcome.pods), (stream, 0));
     assert_eq!(with(""), "");
     // Between other documents, too.
@@ -66,7 +66,7 @@ fn what_yaml_readers_differ_in_stays_as_it_was() {
 #[test]
 fn json_bracketed_and_dos_files_are_taken() {
     let json = r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"a","args":["yes"]}]}},{"apiVersion":"v1","kind":"Service"}]}"#;
-    let outcome = inject(json.as_bytes(), &Settings::default(), false).unwrap();
+    let outcome = inject(json.as_bytes(), &Settings::default(), &Options::default()).unwrap();
     assert_eq!(outcome.pods, 1);
     assert!(
         read(&without(&outcome.text))
@@ -116,9 +116,16 @@ fn another_versions_pod_is_upgraded_on_request() {
     let original = deployment(APP);
     let old = with(&original).replace(names::VERSION, "0.0.1");
     assert_eq!(
-        inject(old.as_bytes(), &Settings::default(), true)
-            .unwrap()
-            .text,
+        inject(
+            old.as_bytes(),
+            &Settings::default(),
+            &Options {
+                upgrade: true,
+                ..Options::default()
+            }
+        )
+        .unwrap()
+        .text,
         with(&original)
     );
     assert_eq!(without(&old), original);
@@ -130,7 +137,12 @@ fn who_declines_is_left_alone_and_loses_what_it_had() {
         "      labels: {a: b}",
         "      annotations:\n        outrigger.dev/inject: disabled\n",
     );
-    let outcome = inject(declining.as_bytes(), &Settings::default(), false).unwrap();
+    let outcome = inject(
+        declining.as_bytes(),
+        &Settings::default(),
+        &Options::default(),
+    )
+    .unwrap();
     assert_eq!(outcome.text, declining);
     assert!(outcome.notes[0].contains("is left out"));
     let enabled = declining.replace("disabled", "enabled");

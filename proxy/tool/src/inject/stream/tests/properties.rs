@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{inject, read, uninject, with, without};
-use crate::inject::Settings;
+use crate::inject::{Options, Settings};
 
 /// A pod's spec, odd but valid in shape.
 fn spec() -> impl Strategy<Value = String> {
@@ -128,8 +128,8 @@ proptest! {
 
     #[test]
     fn whatever_comes_in_a_sentence_or_a_stream_comes_out(stream in prop_oneof![broken(), proptest::collection::vec(any::<u8>(), 0..64)]) {
-        if let Ok(outcome) = inject(&stream, &Settings::default(), false) {
-            let again = inject(outcome.text.as_bytes(), &Settings::default(), false);
+        if let Ok(outcome) = inject(&stream, &Settings::default(), &Options::default()) {
+            let again = inject(outcome.text.as_bytes(), &Settings::default(), &Options::default());
             prop_assert_eq!(&again.unwrap().text, &outcome.text);
             prop_assert!(uninject(outcome.text.as_bytes()).is_ok());
         }

@@ -1,10 +1,10 @@
 //! Refusals of pods and streams, and notes.
 
 use super::{APP, deployment, in_mode, inject};
-use crate::inject::{Mode, Settings};
+use crate::inject::{Mode, Options, Settings};
 
 fn refused(stream: impl AsRef<[u8]>, mode: Mode) -> Vec<String> {
-    inject(stream.as_ref(), &in_mode(mode), false).unwrap_err()
+    inject(stream.as_ref(), &in_mode(mode), &Options::default()).unwrap_err()
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn bad_streams_are_refused_with_document_and_line() {
     // matter.
     for (stream, mode) in [(shop, Mode::ForwardProxy), (deployment(APP), t)] {
         let stream = restricted.to_owned() + &stream;
-        assert!(inject(stream.as_bytes(), &in_mode(mode), false).is_ok());
+        assert!(inject(stream.as_bytes(), &in_mode(mode), &Options::default()).is_ok());
     }
 }
 
@@ -161,7 +161,7 @@ fn all_that_is_wrong_is_reported_at_once() {
 #[test]
 fn soft_things_are_notes() {
     let notes = |spec: &str, settings: &Settings| {
-        inject(deployment(spec).as_bytes(), settings, false)
+        inject(deployment(spec).as_bytes(), settings, &Options::default())
             .unwrap()
             .notes
             .join("\n")
@@ -200,7 +200,12 @@ fn soft_things_are_notes() {
     let rollout = deployment(APP)
         .replace("apps/v1", "argoproj.io/v1")
         .replace("Deployment", "Rollout");
-    let outcome = inject(rollout.as_bytes(), &Settings::default(), false).unwrap();
+    let outcome = inject(
+        rollout.as_bytes(),
+        &Settings::default(),
+        &Options::default(),
+    )
+    .unwrap();
     assert_eq!((outcome.text, outcome.pods), (rollout, 0));
     assert!(outcome.notes[0].contains("Rollout/web (document 1, line 1) is left as it is"));
 }
