@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    splice::{Step, align},
+    align::{Step, align},
     tree::{Body, Node},
 };
 
@@ -26,6 +26,7 @@ pub(super) fn from_json(value: &Value) -> Node {
 /// A tree as a value. Plain characters that are no JSON are text.
 pub(super) fn to_json(node: &Node) -> Value {
     match &node.body {
+        _ if node.is_null() => Value::Null,
         Body::Plain(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
         Body::Text(text) => json!(text),
         Body::List(items) => items.iter().map(to_json).collect(),

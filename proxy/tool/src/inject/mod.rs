@@ -15,6 +15,8 @@
 
 pub mod names;
 
+mod align;
+mod flow;
 mod json;
 mod operators;
 mod parts;

@@ -39,6 +39,20 @@ pub(super) fn like(node: &Node, written: &str) -> String {
     }
 }
 
+/// A scalar, or an empty collection, as it is written between brackets: no brackets, commas, colons
+/// or line breaks without quotes.
+pub(super) fn in_brackets(node: &Node) -> String {
+    let tag = node.tag.as_deref().map(|tag| format!("{tag} "));
+    let safe = |c: char| c.is_ascii_alphanumeric() || "/_.-@=+% ".contains(c);
+    let text = match &node.body {
+        Body::Text(text) if surely_text(text) && text.chars().all(safe) => text.clone(),
+        Body::Text(text) if single(text) => quoted(text),
+        Body::Text(text) => double(text),
+        _ => untagged(node, 0),
+    };
+    tag.unwrap_or_default() + &text
+}
+
 /// Prints what follows a key's colon.
 pub(super) fn print_value(node: &Node, indent: usize) -> String {
     let tag = node.tag.as_deref().filter(|_| !node.is_empty());

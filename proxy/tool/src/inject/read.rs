@@ -117,6 +117,12 @@ impl<'a> Reader<'a> {
         }
         let mut start = self.byte(span.start.index());
         let line = span.start.line();
+        // A span begins with an anchor or a tag before the value.
+        let value = start + properties(self.text.get(start..).unwrap_or_default());
+        let bracket =
+            |open: u8| Some(value).filter(|at| self.text.as_bytes().get(*at) == Some(&open));
+        let (list, map) = (bracket(b'['), bracket(b'{'));
+        let mut open = None;
         let (body, tag, anchor, own) = match event {
             Event::Alias(anchor) => {
                 self.end = self.byte(span.end.index());
@@ -127,6 +133,8 @@ impl<'a> Reader<'a> {
                     end: self.end,
                     line,
                     own: false,
+                    copy: true,
+                    open: None,
                 });
                 return Ok(copy);
             }
@@ -138,7 +146,13 @@ impl<'a> Reader<'a> {
                     }
                     _ => self.byte(span.end.index()).max(start).max(self.end),
                 };
-                let lines = self.text.get(start..self.end).unwrap_or_default();
+                let mut lines = self.text.get(start..self.end).unwrap_or_default();
+                if matches!(style, ScalarStyle::Plain) && !text.is_empty() {
+                    // Its span may go on to the next token.
+                    lines = lines.trim_end();
+                    self.end = start + lines.len();
+                }
+                start += properties(lines);
                 let one = !lines.contains('\n') && !text.is_empty();
                 let body = match style {
                     ScalarStyle::Plain => Body::Plain(text.into_owned()),
@@ -148,19 +162,21 @@ impl<'a> Reader<'a> {
             }
             Event::SequenceStart(anchor, tag) => {
                 let mut items = Vec::new();
-                loop {
+                open = list;
+                let end = loop {
                     match self.next()? {
-                        (Event::SequenceEnd, _) => break,
+                        (Event::SequenceEnd, span) => break span,
                         (event, span) => items.push(self.node(event, span, depth + 1)?),
                     }
-                }
-                let flow = self.closes(start, b"[]");
-                (Body::List(items), tag, anchor, !flow)
+                };
+                self.close(open, end, ']');
+                (Body::List(items), tag, anchor, true)
             }
             Event::MappingStart(anchor, tag) => {
-                let (entries, merged) = self.entries(depth)?;
-                let flow = self.closes(start, b"{}");
-                (Body::Map(entries), tag, anchor, !flow && !merged)
+                open = map;
+                let (entries, end) = self.entries(depth)?;
+                self.close(open, end, '}');
+                (Body::Map(entries), tag, anchor, true)
             }
             _ => return Err(wrong(&span, "the document is not one value")),
         };
@@ -172,6 +188,8 @@ impl<'a> Reader<'a> {
                 end: self.end,
                 line,
                 own,
+                copy: false,
+                open,
             }),
         };
         apply(tag.as_deref(), &mut node);
@@ -181,19 +199,20 @@ impl<'a> Reader<'a> {
         Ok(node)
     }
 
-    fn entries(&mut self, depth: usize) -> Result<(Vec<Entry>, bool), SyntaxError> {
+    fn entries(&mut self, depth: usize) -> Result<(Vec<Entry>, Span), SyntaxError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merges: Vec<Entry> = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
-                let merged = !merges.is_empty();
-                for entry in merges {
+                for mut entry in merges {
                     if !entries.iter().any(|there| there.key.same(&entry.key)) {
+                        // It stands elsewhere.
+                        entry.key.at = entry.key.at.map(|at| At { own: false, ..at });
                         entries.push(entry);
                     }
                 }
-                return Ok((entries, merged));
+                return Ok((entries, span));
             }
             let key = self.node(event, span, depth + 1)?;
             if key.chars().is_none() {
@@ -237,25 +256,25 @@ impl<'a> Reader<'a> {
         Ok(node.clone())
     }
 
-    /// True if a collection stands between these brackets; then its end is theirs.
-    fn closes(&mut self, start: usize, brackets: &[u8; 2]) -> bool {
-        let [open, close] = brackets.map(char::from);
-        let begins = |at: usize| {
-            self.text
-                .get(at..)
-                .is_some_and(|rest| rest.starts_with(open))
-        };
-        let flow = begins(start);
-        let from = self.end.max(start);
-        if let Some(at) = self
-            .text
-            .get(from..)
-            .and_then(|rest| rest.find(close))
-            .filter(|_| flow)
-        {
-            self.end = from + at + 1;
+    /// Ends a collection between brackets at its closing one. A comma and comments may be before it.
+    fn close(&mut self, open: Option<usize>, end: Span, bracket: char) {
+        if open.is_none() {
+            return;
         }
-        flow
+        let mut at = self.byte(end.start.index());
+        for line in self
+            .text
+            .get(at..)
+            .unwrap_or_default()
+            .split_inclusive('\n')
+        {
+            let words = line.split_once('#').map_or(line, |(words, _)| words);
+            if let Some(found) = words.find(bracket) {
+                self.end = at + found + 1;
+                return;
+            }
+            at += line.len();
+        }
     }
 
     /// Position of the next `|` or `>` outside a comment: the parser reports only where the text
@@ -305,6 +324,17 @@ impl<'a> Reader<'a> {
         }
         end
     }
+}
+
+/// Bytes of a value's anchor and tag, with the white space after each.
+fn properties(text: &str) -> usize {
+    let mut rest = text;
+    while rest.starts_with(['&', '!'])
+        && let Some((_, after)) = rest.split_once(char::is_whitespace)
+    {
+        rest = after.trim_start();
+    }
+    text.len() - rest.len()
 }
 
 /// The usual tags only say what a scalar is; others are kept.

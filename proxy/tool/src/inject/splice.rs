@@ -1,60 +1,23 @@
 //! Changes a document's text so that it says a new value, and leaves every line that need not
 //! change as it is: comments, quotes, order.
 //!
-//! The new value is compared with the old one from the top; where they differ, lines come in or go.
-//! Parts that can't be distinguished by lines (flow collections, aliases, odd indentation) are
-//! printed anew as far up as it must be. The result is read again and compared with what it should
-//! say, so a mistake in here costs comments, never meaning.
+//! The new value is compared with the old one from the top; where they differ, lines come in or go,
+//! or, between brackets ([`flow`]), parts of lines. What an alias or `<<` repeats follows from its
+//! anchor's place, so that is changed first; only a copy that must differ from it then is written
+//! out. What is written so oddly that it can't be changed in its place is printed anew, as far up as
+//! it must be. The result is read again and compared with what it should say, so a mistake in here
+//! costs comments, never meaning.
 
 use super::{
+    align::{Step, align, pair},
+    flow::{Brackets, Edit, Style},
     print,
     read::read,
-    tree::{Body, Node},
+    tree::{At, Body, Entry, Node},
 };
 
-/// A step from an old list to a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// An old item stays, perhaps changed: its number before and now.
-    Keep(usize, usize),
-    /// An old item goes.
-    Drop(usize),
-    /// A new one comes.
-    Add(usize),
-}
-
-/// Pairs the items of two lists that are the same: those that say the same, have the same `name`,
-/// or are the same Kubernetes object.
-pub(super) fn align(old: &[Node], new: &[Node]) -> Vec<Step> {
-    let object = |node: &Node| {
-        let name = node.find(&["metadata", "name"]).and_then(Node::chars);
-        Some((node.str("kind")?.to_owned(), name.map(str::to_owned)))
-    };
-    let alike = |a: &Node, b: &Node| {
-        let named = a
-            .str("name")
-            .is_some_and(|name| b.str("name") == Some(name));
-        named || (object(a).is_some() && object(a) == object(b)) || a.same(b)
-    };
-    let mut steps = Vec::new();
-    let mut next = 0;
-    for (number, item) in new.iter().enumerate() {
-        let found = old
-            .iter()
-            .enumerate()
-            .skip(next)
-            .find(|(_, there)| alike(there, item));
-        if let Some((there, _)) = found {
-            steps.extend((next..there).map(Step::Drop));
-            steps.push(Step::Keep(there, number));
-            next = there + 1;
-        } else {
-            steps.push(Step::Add(number));
-        }
-    }
-    steps.extend((next..old.len()).map(Step::Drop));
-    steps
-}
+/// Copies that are written out before the whole document is.
+const COPIES: usize = 64;
 
 /// The text with the new value in place of the old one, which was read from it. None where it can't
 /// be done line by line.
@@ -62,16 +25,26 @@ pub(super) fn splice(text: &str, old: &Node, new: &Node) -> Option<String> {
     if old.same(new) {
         return Some(text.to_owned());
     }
-    let mut splicer = Splicer {
-        text,
-        crlf: text.contains("\r\n"),
-        open: false,
-        edits: Vec::new(),
-    };
-    splicer.change(old, new, &Place::Root)?;
-    let spliced = splicer.apply()?;
-    let back = read(&spliced).ok()?;
-    back.root.same(new).then_some(spliced)
+    let (mut text, mut root) = (text.to_owned(), old.clone());
+    for _ in 0..COPIES {
+        let mut splicer = Splicer::new(&text, 0);
+        splicer.change(&root, new, &Place::Root)?;
+        if splicer.edits.is_empty() {
+            // What is left hangs on aliases: one is written out, and others may follow it.
+            splicer = Splicer::new(&text, 1);
+            splicer.change(&root, new, &Place::Root)?;
+        }
+        let spliced = splicer.apply()?;
+        root = read(&spliced).ok()?.root;
+        if root.same(new) {
+            return Some(spliced);
+        }
+        if !text.contains('*') && !text.contains("<<") {
+            return None;
+        }
+        text = spliced;
+    }
+    None
 }
 
 /// The place in the text that a value belongs to.
@@ -87,31 +60,61 @@ enum Place {
         dash: usize,
         indent: usize,
     },
+    /// Between brackets, with the white space before what stands there.
+    Bracketed(String),
 }
 
 struct Splicer<'a> {
     text: &'a str,
     crlf: bool,
+    style: Style,
     /// True if the last line goes, and it has no line break.
     open: bool,
-    /// Edits: from, to, and the text that replaces what is between.
-    edits: Vec<(usize, usize, String)>,
+    /// Copies that may be written out.
+    copies: usize,
+    edits: Vec<Edit>,
 }
 
-impl Splicer<'_> {
+impl<'a> Splicer<'a> {
+    fn new(text: &'a str, copies: usize) -> Self {
+        Self {
+            text,
+            crlf: text.contains("\r\n"),
+            style: Style::of(text),
+            open: false,
+            copies,
+            edits: Vec::new(),
+        }
+    }
+
+    /// True if a copy is to be written out now; else a later round sees to it.
+    fn may_copy(&mut self) -> bool {
+        let may = self.copies > 0;
+        self.copies -= usize::from(may);
+        may
+    }
+
     fn change(&mut self, old: &Node, new: &Node, place: &Place) -> Option<()> {
         if old.same(new) {
             return Some(());
         }
         let at = old.at?;
-        let inside = at.own && old.tag == new.tag && !old.is_empty() && !new.is_empty();
-        if inside {
+        if at.copy && !self.may_copy() {
+            return Some(());
+        }
+        if at.own && old.tag == new.tag && self.has_room(at, old, new, place) {
             let before = self.edits.len();
             let done = match (&old.body, &new.body) {
                 (Body::Map(_), Body::Map(_)) => self.map(old, new),
-                (Body::List(a), Body::List(b)) => self.list(a, b, place),
+                (Body::List(a), Body::List(b)) => self.list(a, b, at, place),
                 (Body::Plain(_) | Body::Text(_), Body::Plain(_) | Body::Text(_)) => {
-                    let printed = print::like(new, self.text.get(at.start..at.end)?);
+                    let written = self.text.get(at.start..at.end)?;
+                    let printed = match place {
+                        Place::Bracketed(gap) if !written.starts_with(['"', '\'']) => {
+                            self.style.print(new, gap)
+                        }
+                        _ => print::like(new, written),
+                    };
                     (!printed.contains('\n')).then(|| self.edits.push((at.start, at.end, printed)))
                 }
                 _ => None,
@@ -121,39 +124,65 @@ impl Splicer<'_> {
             }
             self.edits.truncate(before);
         }
-        let (start, printed) = match *place {
+        let (start, printed) = match place {
             Place::Root => return None,
-            Place::Value { colon, indent } => (colon, print::print_value(new, indent)),
-            Place::Item { dash, indent } => (dash, print::print_item(new, indent)),
+            Place::Value { colon, indent } => (*colon, print::print_value(new, *indent)),
+            Place::Item { dash, indent } => (*dash, print::print_item(new, *indent)),
+            Place::Bracketed(gap) => {
+                let room = if at.start == at.end { " " } else { "" };
+                (at.start, format!("{room}{}", self.style.print(new, gap)))
+            }
         };
         self.edits.push((start, at.end.max(start), printed));
         Some(())
     }
 
+    /// True if a collection can be changed where it stands. One that is empty, or will be, gives way
+    /// to lines and back, where that gives back the same brackets.
+    fn has_room(&self, at: At, old: &Node, new: &Node, place: &Place) -> bool {
+        match (at.open, place) {
+            (Some(_), Place::Value { colon, .. }) if old.is_empty() => {
+                !matches!(self.text.get(*colon..at.end), Some(" []" | " {}"))
+            }
+            (Some(_), _) => true,
+            (None, _) => !old.is_empty() && !new.is_empty(),
+        }
+    }
+
     fn map(&mut self, old: &Node, new: &Node) -> Option<()> {
-        let first = old.entries().first()?.key.at?.start;
-        let indent = first - self.line_start(first);
-        let mut ends = Vec::new();
+        if let Some(open) = old.at?.open {
+            return self.bracketed_map(old, new, open);
+        }
+        let mut own = Vec::new();
+        let mut first = old.at?.start;
         for entry in old.entries() {
-            let key = entry.key.at.filter(|at| at.own)?;
+            if self.inherited(entry, new)? {
+                continue;
+            }
+            let key = entry.key.at?;
+            if own.is_empty() {
+                first = key.start;
+            }
+            let indent = first - self.line_start(first);
             let colon = key.end + self.text.get(key.end..)?.find(':')? + 1;
             let end = entry.value.at?.end.max(colon);
-            ends.push(self.line_end(end));
+            own.push((entry.key.chars()?, self.line_end(end)));
             match new.get(entry.key.chars()?) {
                 Some(now) => self.change(&entry.value, now, &Place::Value { colon, indent })?,
                 None => self.drop_lines(key.start, end)?,
             }
         }
+        let indent = first - self.line_start(first);
         let mut after = None;
-        for entry in new.entries() {
+        for entry in self.new_entries(old, new) {
             let key = entry.key.chars()?;
-            let there = old.entries().iter().position(|known| known.is(key));
-            if let Some(there) = there {
-                after = ends.get(there).copied();
+            if let Some((_, end)) = own.iter().find(|(own, _)| *own == key) {
+                after = Some(*end);
                 continue;
             }
             let at = match after {
                 Some(end) => end,
+                None if own.is_empty() => self.line_end(old.at?.end),
                 None => self.blank_before(first)?,
             };
             self.add_lines(at, print::print_entry(entry, indent));
@@ -161,7 +190,97 @@ impl Splicer<'_> {
         Some(())
     }
 
-    fn list(&mut self, old: &[Node], new: &[Node], place: &Place) -> Option<()> {
+    /// True if an entry comes by `<<` and stands elsewhere. None where it must go and can't.
+    fn inherited(&mut self, entry: &Entry, new: &Node) -> Option<bool> {
+        if entry.key.at?.own {
+            return Some(false);
+        }
+        let stays = new.get(entry.key.chars()?).is_some();
+        (stays || !self.may_copy()).then_some(true)
+    }
+
+    /// The entries that a map is to have of its own. One with `<<` gets others only where they don't
+    /// come by it.
+    fn new_entries<'n>(&mut self, old: &Node, new: &'n Node) -> Vec<&'n Entry> {
+        let merged = |entry: &&Entry| entry.key.at.is_some_and(|at| !at.own);
+        let merges = old.entries().iter().any(|entry| merged(&entry));
+        let there = |entry: &Entry| {
+            let key = entry.key.chars().unwrap_or_default();
+            let there = old.entries().iter().find(|there| there.is(key));
+            there.map(|there| (merged(&there), there.value.same(&entry.value)))
+        };
+        let wanted = new.entries().iter();
+        let wanted: Vec<_> = wanted
+            .filter(|entry| there(entry) != Some((true, true)))
+            .collect();
+        let is_new = |entry: &&Entry| !matches!(there(entry), Some((false, _)));
+        if merges && wanted.iter().any(is_new) && !self.may_copy() {
+            return wanted.into_iter().filter(|entry| !is_new(entry)).collect();
+        }
+        wanted
+    }
+
+    fn bracketed_map(&mut self, old: &Node, new: &Node, open: usize) -> Option<()> {
+        let end = old.at?.end;
+        let mut own = Vec::new();
+        for entry in old.entries() {
+            if self.inherited(entry, new)? {
+                continue;
+            }
+            let (key, value) = (entry.key.at?, entry.value.at?);
+            own.push((entry, (key.start, value.end.max(key.end))));
+        }
+        let brackets = Brackets {
+            text: self.text,
+            open,
+            end,
+            parts: own.iter().map(|(_, part)| *part).collect(),
+        };
+        let gap = brackets.gap(&self.style);
+        let own: Vec<&Entry> = own.into_iter().map(|(entry, _)| entry).collect();
+        let new = self.new_entries(old, new);
+        let steps = pair(&own, &new, |a, b| a.key.same(&b.key));
+        for step in &steps {
+            if let Step::Keep(was, is) = *step {
+                let (was, is) = (own.get(was)?, new.get(is)?);
+                self.change(&was.value, &is.value, &Place::Bracketed(gap.clone()))?;
+            }
+        }
+        let edits = brackets.edits(&steps, &self.style, |is, gap| {
+            let entry = new.get(is)?;
+            Some(self.style.entry(&entry.key, &entry.value, gap))
+        })?;
+        self.edits.extend(edits);
+        Some(())
+    }
+
+    fn bracketed_list(&mut self, old: &[Node], new: &[Node], at: At, open: usize) -> Option<()> {
+        let parts = old.iter().map(|item| Some((item.at?.start, item.at?.end)));
+        let brackets = Brackets {
+            text: self.text,
+            open,
+            end: at.end,
+            parts: parts.collect::<Option<_>>()?,
+        };
+        let gap = brackets.gap(&self.style);
+        let steps = align(old, new);
+        for step in &steps {
+            if let Step::Keep(was, is) = *step {
+                let (was, is) = (old.get(was)?, new.get(is)?);
+                self.change(was, is, &Place::Bracketed(gap.clone()))?;
+            }
+        }
+        let edits = brackets.edits(&steps, &self.style, |is, gap| {
+            Some(self.style.print(new.get(is)?, gap))
+        })?;
+        self.edits.extend(edits);
+        Some(())
+    }
+
+    fn list(&mut self, old: &[Node], new: &[Node], at: At, place: &Place) -> Option<()> {
+        if let Some(open) = at.open {
+            return self.bracketed_list(old, new, at, open);
+        }
         let head = self.dash(old.first()?)?;
         let indent = head - self.line_start(head);
         // New first items stand directly under the key, before a comment that is about the old
@@ -253,7 +372,7 @@ impl Splicer<'_> {
     }
 
     fn apply(mut self) -> Option<String> {
-        self.edits.sort_by_key(|(start, ..)| *start);
+        self.edits.sort_by_key(|(start, end, _)| (*start, *end));
         let mut out = String::with_capacity(self.text.len() + 4096);
         let mut done = 0;
         for (start, end, text) in &self.edits {
@@ -271,119 +390,4 @@ impl Splicer<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    /// Changes a text by changing its value.
-    fn changed(text: &str, change: impl Fn(&mut Node)) -> Option<String> {
-        let old = read(text).unwrap().root;
-        let mut new = old.clone();
-        change(&mut new);
-        splice(text, &old, &new)
-    }
-
-    fn containers(root: &mut Node) -> &mut Vec<Node> {
-        root.find_mut(&["spec"])
-            .unwrap()
-            .items_of_mut("containers")
-            .unwrap()
-    }
-
-    const POD: &str = "# head\nspec: # s\n  containers: # c\n    # the app\n    - name: app # n\n      env: [] # none\n      mode: 0644\n\n    # the other\n    - image: x\n      name: other\n  # about grace\n  grace: 30 # g\n# tail\n";
-
-    #[test]
-    fn lines_come_in_and_everything_else_stays() {
-        let said = changed(POD, |root| {
-            let list = containers(root);
-            list.first_mut().unwrap().set(
-                "env",
-                Node::list([Node::map([("name", Node::text("yes"))])]),
-            );
-            list.insert(0, Node::map([("name", Node::text("new"))]));
-            root.find_mut(&["spec"])
-                .unwrap()
-                .set("grace", Node::plain(120));
-            root.find_mut(&["spec"])
-                .unwrap()
-                .set("more", Node::map([("a", Node::plain(1))]));
-        });
-        let expected = "# head\nspec: # s\n  containers: # c\n    - name: new\n    # the app\n    - name: app # n\n      env:\n      - name: 'yes' # none\n      mode: 0644\n\n    # the other\n    - image: x\n      name: other\n  # about grace\n  grace: 120 # g\n  more:\n    a: 1\n# tail\n";
-        assert_eq!(said.unwrap(), expected);
-    }
-
-    #[test]
-    fn however_far_a_manifest_is_indented_its_new_lines_are_too() {
-        let deep = " ".repeat(70_000);
-        let pod = format!("spec:\n{deep}containers:\n{deep}- name: app\n");
-        let said = changed(&pod, |root| {
-            let text = Node::text("two\nlines\n");
-            containers(root).insert(0, Node::map([("name", text)]));
-        });
-        let new = format!("{deep}- name: |\n{deep}    two\n{deep}    lines\n");
-        let expected = format!("spec:\n{deep}containers:\n{new}{deep}- name: app\n");
-        assert!(said.unwrap() == expected);
-    }
-
-    #[test]
-    fn what_came_in_goes_out_again_to_the_byte() {
-        for text in [
-            POD,
-            &POD.replace('\n', "\r\n"),
-            POD.trim_end(),
-            "spec:\n  containers:\n  - {name: a}\n  - name: b",
-        ] {
-            let add = |root: &mut Node| {
-                let list = containers(root);
-                list.insert(
-                    0,
-                    Node::map([("name", Node::text("new")), ("v", Node::text("a\nb"))]),
-                );
-                list.last_mut()
-                    .unwrap()
-                    .set("env", Node::list([Node::text("x")]));
-                list.push(Node::map([("name", Node::text("last"))]));
-                root.find_mut(&["spec"])
-                    .unwrap()
-                    .set("volumes", Node::list([Node::text("v")]));
-            };
-            let take = |root: &mut Node| {
-                let list = containers(root);
-                list.remove(0);
-                list.pop();
-                list.last_mut().unwrap().remove("env");
-                root.find_mut(&["spec"]).unwrap().remove("volumes");
-            };
-            let with = changed(text, add).unwrap();
-            assert_ne!(with, text);
-            assert_eq!(with.contains("\r\n"), text.contains("\r\n"));
-            assert_eq!(changed(&with, take).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn what_has_no_lines_of_its_own_is_printed_anew_as_far_up_as_needed() {
-        let add = |root: &mut Node| root.find_mut(&["a"]).unwrap().set("new", Node::plain(1));
-        assert_eq!(
-            changed("# c\na: {b: 1}\nd: 2 # e\n", add).unwrap(),
-            "# c\na:\n  b: 1\n  new: 1\nd: 2 # e\n"
-        );
-        // The alias stays a copy of what it was a copy of.
-        assert_eq!(
-            changed("x: &x {b: 1}\na: *x\n", add).unwrap(),
-            "x: &x {b: 1}\na:\n  b: 1\n  new: 1\n"
-        );
-        // The anchor's own place can't change without the alias: not line by line.
-        assert_eq!(changed("a: &x\n  b: 1\ny: *x\n", add), None);
-        assert_eq!(changed("{a: {b: 1}}", add), None);
-    }
-
-    #[test]
-    fn a_text_that_keeps_its_blank_lines_keeps_them() {
-        let add = |root: &mut Node| root.set("new", Node::plain(1));
-        assert_eq!(
-            changed("a: |+\n  x\n\nb: |+\n  y\n\n", add).unwrap(),
-            "a: |+\n  x\n\nb: |+\n  y\n\nnew: 1\n"
-        );
-    }
-}
+mod tests;

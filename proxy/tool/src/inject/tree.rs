@@ -51,9 +51,13 @@ pub(super) struct At {
     pub(super) end: usize,
     /// The line, from 1.
     pub(super) line: usize,
-    /// True if it can be changed in its place: a block collection or a scalar on one line, not an
-    /// alias, not merged in. Inside a copy it says nothing: who changes asks the outer node first.
+    /// True if it can be changed in its place: a collection or a scalar on one line, not an alias,
+    /// not merged in. Inside a copy it says nothing: who changes asks the outer node first.
     pub(super) own: bool,
+    /// True if it is an alias, which says what stands at its anchor.
+    pub(super) copy: bool,
+    /// The opening bracket of a collection that stands between brackets.
+    pub(super) open: Option<usize>,
 }
 
 impl Node {

@@ -58,12 +58,12 @@ pub fn inject(
         add(pod, defaults, options.upgrade, surroundings)
     };
     let mut walk = Walk::new(options, &mut change);
-    walk.others = Some(operators::note);
+    walk.adds = true;
     walk.stream(stream)
 }
 
-/// Takes it away again: what remains says what was there before, and where the manifest is written
-/// in blocks it is so to the byte.
+/// Takes it away again: what remains is what was there before, to the byte; only where [`inject`]
+/// noted that it wrote something out it says the same in other bytes.
 ///
 /// # Errors
 /// As [`inject`].
@@ -76,6 +76,11 @@ pub fn uninject(stream: &[u8]) -> Result<Outcome, Vec<String>> {
         Ok(Vec::new())
     };
     Walk::new(&options, &mut remove).stream(stream)
+}
+
+/// A document without what was added to it.
+fn restored(text: &str) -> Option<String> {
+    uninject(text.as_bytes()).ok().map(|outcome| outcome.text)
 }
 
 /// Adds Outrigger to one pod; gives notes or reasons, without the pod's name.
@@ -155,8 +160,8 @@ fn reprint(document: &Document<'_>, now: &Node) -> String {
 
 struct Walk<'a> {
     change: Change<'a>,
-    /// Notes about objects of other kinds.
-    others: Option<fn(&Node) -> Option<String>>,
+    /// True if something is added: then notes say what stays without it.
+    adds: bool,
     keep_going: bool,
     choice: Choice,
     /// The standards that namespaces of this stream enforce.
@@ -186,7 +191,7 @@ impl<'a> Walk<'a> {
     fn new(options: &Options, change: Change<'a>) -> Self {
         Self {
             change,
-            others: None,
+            adds: false,
             keep_going: options.keep_going,
             choice: options.choice.clone(),
             standards: BTreeMap::new(),
@@ -230,6 +235,7 @@ impl<'a> Walk<'a> {
         let mut now = root.clone();
         self.object(&mut now, document);
         if let Some(spliced) = splice(document.text, root, &now) {
+            self.note_unlike(document, &spliced);
             return Some(spliced);
         }
         let printed = reprint(document, &now);
@@ -241,7 +247,18 @@ impl<'a> Walk<'a> {
             ));
             return None;
         }
+        self.note_unlike(document, &printed);
         Some(printed)
+    }
+
+    /// Notes where taking away what was added does not give back the same bytes.
+    fn note_unlike(&mut self, document: &Document<'_>, changed: &str) {
+        if self.adds && changed != document.text && restored(changed) != restored(document.text) {
+            self.outcome.notes.push(format!(
+                "document {}, line {}: what an alias repeats, or what has a name of Outrigger's, had to be written anew: `outrigger uninject` will give back the meaning, not the bytes",
+                document.number, document.line
+            ));
+        }
     }
 
     /// Reads a document. None where there is nothing to look into.
@@ -312,8 +329,8 @@ impl<'a> Walk<'a> {
         let line = document.line + root.at.map_or(1, |at| at.line) - 1;
         let who = format!("{kind}/{name} (document {}, line {line})", document.number);
         let path = workload(root);
-        let other = self.others.filter(|_| path.is_none());
-        let other = other.and_then(|note| note(root));
+        let other = path.is_none() && self.adds;
+        let other = other.then(|| operators::note(root)).flatten();
         if path.is_none() && other.is_none() || !self.choice.takes(&kind, name) {
             return;
         }

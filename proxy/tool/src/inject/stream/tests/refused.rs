@@ -55,7 +55,7 @@ fn bad_streams_are_refused_with_document_and_line() {
             vec!["document 1, line 1: is no"],
         ),
         (
-            "{apiVersion: v1, kind: Pod, metadata: {name: p, |x: y}, spec: {containers: [{name: a}]}}\n".to_owned(),
+            "{apiVersion: v1, kind: Pod, metadata: {name: p, |x: y}, spec: {containers: [{name: a}], volumes: &v , x: *v}}\n".to_owned(),
             vec!["document 1, line 1: can't be written back as it was read"],
         ),
         (
