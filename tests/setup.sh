@@ -30,6 +30,11 @@ fi
 # A real OCI registry for `outrigger pull`: its test says so where it is missing.
 command -v docker-registry >/dev/null || apt docker-registry || say 'NOT INSTALLED: docker-registry; pulling is tested against a scripted registry only'
 
+# The image in a pod of containers. Not installed from here: an engine brings services of its own.
+if [ "$(id -u)" = 0 ] && ! { command -v podman && command -v runc; } >/dev/null; then
+  say 'no podman or no runc: the image is not run in containers; apt-get install podman runc'
+fi
+
 # Counts instructions per request, which no other load of the machine changes.
 command -v valgrind >/dev/null || apt valgrind || say 'NOT INSTALLED: valgrind; instructions per request are not counted'
 

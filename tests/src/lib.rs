@@ -23,6 +23,7 @@ pub mod clients;
 pub mod failover;
 pub mod faults;
 pub mod internet;
+pub mod kubelet;
 pub mod netns;
 pub mod provider;
 pub mod redis;

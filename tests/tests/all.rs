@@ -26,6 +26,7 @@ mod all {
     mod cases;
     mod configurations;
     mod conversations;
+    mod deploy_containers;
     mod deploy_image;
     mod deploy_manifests;
     mod deploy_metrics;
