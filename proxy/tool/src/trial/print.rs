@@ -250,8 +250,8 @@ mod tests {
     fn a_change_is_shown_with_a_little_of_what_is_around_it() {
         let long = "x ".repeat(100);
         let (before, after) = (
-            format!("{long}ana@example.com{long}"),
-            format!("{long}[[EMAIL]]{long}"),
+            format!("{long}ana@example.com {long}"),
+            format!("{long}[[EMAIL]] {long}"),
         );
         let line = difference(&before, &after, PLAIN);
         assert!(line.contains("[-ana@example.com-]{+[[EMAIL]]+}"), "{line}");
