@@ -2,8 +2,11 @@
 
 use std::{fs, path::Path};
 
+use outrigger::config::cases::Cases;
 use policy::{PolicyLimits, Program};
 use sandbox::{Compiler, Grants, Host, Loader, Options, Source};
+
+use super::test::cases_of;
 
 /// Makes a loader that compiles in this process, and lends nothing.
 pub(super) fn loader() -> Result<Loader, String> {
@@ -40,19 +43,35 @@ pub(super) fn source(
     }
 }
 
-/// Prints what a policy says of itself, and what it needs.
+/// Prints what a policy says of itself, and what it needs. Without a configuration it gets the one
+/// that its file of cases begins with, where that lies beside it.
 pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, String> {
     let bytes = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
-    let config = match config {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| format!("--policy-config is no JSON: {error}"))?,
-        None => serde_json::Value::Null,
+    let beside = cases_of(module);
+    let (config, configured) = match config {
+        Some(text) => {
+            let config = serde_json::from_str(text)
+                .map_err(|error| format!("--policy-config is no JSON: {error}"))?;
+            (config, None)
+        }
+        None if beside.exists() => (Cases::read(&beside)?.config, Some(&beside)),
+        None => (serde_json::Value::Null, None),
     };
     let all = Grants::every_interface();
     let size = bytes.len();
     let source = source(module, bytes, &config, all, PolicyLimits::default());
     let policy = loader()?.load(source).map_err(|error| {
-        format!("{}: {error}\n  (a policy that can't do without its configuration is given one: --policy-config '{{…}}')", module.display())
+        let wants = match configured {
+            Some(file) => format!(
+                "it was given the `config:` of {}; another: --policy-config '{{…}}'",
+                file.display()
+            ),
+            None => format!(
+                "a policy that can't do without its configuration is given one: --policy-config '{{…}}', or `config:` in {}",
+                beside.display()
+            ),
+        };
+        format!("{}: {error}\n  ({wants})", module.display())
     })?;
     let manifest = policy.manifest();
     let hooks = [
@@ -81,6 +100,12 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
     if let Some(why) = &info.not_snapshotted {
         text.push_str(&format!(
             "\n  slow      it is configured once per exchange: {why}"
+        ));
+    }
+    if let Some(file) = configured {
+        text.push_str(&format!(
+            "\n  given     the `config:` of {}",
+            file.display()
         ));
     }
     if !manifest.config_schema.is_empty() {

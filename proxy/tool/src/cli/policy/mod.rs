@@ -1,12 +1,17 @@
 //! `outrigger policy …`: what a policy's author needs besides cargo.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 
 use super::{Stop, say};
 
 mod build;
+mod changes;
+mod dev;
 mod inspect;
 mod new;
 mod precompile;
@@ -18,28 +23,38 @@ pub(super) use sign::keys;
 /// Work on a policy.
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
-    /// Writes a crate for a new policy, which builds and passes its own test.
+    /// Writes a crate for a new policy, which builds and passes its own test; a workspace of them
+    /// for several.
     New {
-        /// The policy's name, and the directory's.
-        name: String,
+        /// The policies' names, and their directories'.
+        #[arg(required = true)]
+        name: Vec<String>,
         /// Directory of the SDK's sources. Default: those beside this executable, else the
         /// published crate.
         #[arg(long)]
         sdk: Option<PathBuf>,
     },
-    /// Builds a policy's crate into a `.wasm` file.
+    /// Builds a policy's crate, or those of a workspace, into NAME.wasm there.
     Build {
         /// The crate's directory.
         #[arg(default_value = ".")]
         path: PathBuf,
+        /// Directory to build in. Default: CARGO_TARGET_DIR, else one in the user's cache, which all
+        /// policies share; it may be deleted at any time.
+        #[arg(long, value_name = "DIR")]
+        target_dir: Option<PathBuf>,
     },
+    /// Builds a policy at each change of its sources, runs its cases, and puts it where a sidecar
+    /// serves it if they pass; until it is interrupted.
+    Dev(dev::Dev),
     /// Runs a file of cases against a policy, in the real sandbox.
     Test(test::Test),
     /// Prints a policy's manifest, capabilities, hooks and size.
     Inspect {
         /// The policy.
         wasm: PathBuf,
-        /// Its configuration as JSON, where it can't do without.
+        /// Its configuration as JSON, where it can't do without. Default: the `config:` of
+        /// NAME.cases.yaml beside it.
         #[arg(long, value_name = "JSON")]
         policy_config: Option<String>,
     },
@@ -64,8 +79,9 @@ pub(super) enum Task {
 
 pub(super) fn run(task: &Task) -> Result<(), Stop> {
     let answer = match task {
-        Task::New { name, sdk } => new::write_crate(name, sdk.as_deref()),
-        Task::Build { path } => build::build_crate(path),
+        Task::New { name, sdk } => new::write(Path::new(""), name, sdk.as_deref()),
+        Task::Build { path, target_dir } => build::build_crates(path, target_dir.as_deref()),
+        Task::Dev(arguments) => match dev::develop(arguments)? {},
         Task::Test(arguments) => return say(&(test::test(arguments)? + "\n")),
         Task::Inspect {
             wasm,
@@ -77,4 +93,13 @@ pub(super) fn run(task: &Task) -> Result<(), Stop> {
         Task::Verify(arguments) => sign::verify(arguments),
     };
     say(&format!("{}\n", answer.map_err(Stop::Mistake)?))
+}
+
+/// Writes a file whole or not at all: others may be reading it, or its directory.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let partial = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    fs::write(&partial, bytes)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -15,6 +15,8 @@ use outrigger::signing::{
     Beside, Digest, LARGEST, PublicKey, SecretKey, Statement, Subject, Trust, digest, hex,
 };
 
+use super::replace;
+
 /// No key's file is larger, in bytes.
 const LARGEST_KEY: u64 = 16 << 10;
 
@@ -223,14 +225,5 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
         .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| at(path, error))
-}
-
-/// Writes a file whole or not at all: a running Outrigger may be reading the directory.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    fs::write(&partial, bytes)
-        .and_then(|()| fs::rename(&partial, path))
         .map_err(|error| at(path, error))
 }

@@ -4,8 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use clap::Args;
@@ -18,76 +17,80 @@ use sandbox::Loader;
 
 use super::{
     super::{Stop, say},
+    changes::{Rounds, at_each_change},
     inspect::{loader, source},
 };
-
-/// Time between two looks at the files.
-const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(in super::super) struct Test {
     /// The policy.
     #[arg(required_unless_present = "schema")]
     wasm: Option<PathBuf>,
-    /// The cases.
-    #[arg(required_unless_present = "schema")]
+    /// The cases. Default: NAME.cases.yaml beside NAME.wasm.
     cases: Option<PathBuf>,
     /// Runs the cases again whenever one of the files changes, until it is interrupted.
     #[arg(long, conflicts_with = "schema")]
     watch: bool,
     /// Prints the JSON Schema of a file of cases, for editors.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "wasm")]
     schema: bool,
 }
 
 pub(super) fn test(arguments: &Test) -> Result<String, Stop> {
-    let Test {
-        wasm: Some(module),
-        cases: Some(file),
-        watch,
-        schema: false,
-    } = arguments
-    else {
-        return Ok(cases::schema());
+    let Some(module) = &arguments.wasm else {
+        return Ok(cases::schema()); // without a policy there is `--schema`
     };
+    let file = (arguments.cases.clone()).unwrap_or_else(|| cases_of(module));
     let loader = loader().map_err(Stop::Mistake)?;
-    if *watch {
-        return run_at_changes(&loader, module, file);
+    if arguments.watch {
+        let mut changing = Changing {
+            loader: &loader,
+            module,
+            file: &file,
+        };
+        match at_each_change(&mut changing)? {}
     }
-    run_cases(&loader, module, file).map_err(Stop::Mistake)
+    run_file(&loader, module, &file).map_err(Stop::Mistake)
 }
 
-/// Runs the cases now and at each change of a file. Ends only where nobody can read the result.
-fn run_at_changes(loader: &Loader, module: &Path, file: &Path) -> Result<String, Stop> {
-    let stamps = || [stamp(module), stamp(file)];
-    let mut ran = None;
-    let mut before = stamps();
-    loop {
-        let stamps = stamps();
-        // Two looks that see the same: whoever writes the files has finished.
-        let quiet = stamps == before && stamps.iter().all(Option::is_some);
-        if (quiet || ran.is_none()) && ran != Some(stamps) {
-            match run_cases(loader, module, file) {
-                Ok(passed) => say(&format!("{passed}\n"))?,
-                Err(failed) => say(&format!("{failed}\n"))?,
-            }
-            ran = Some(stamps);
+/// The policy and its cases, for as long as they change.
+struct Changing<'a> {
+    loader: &'a Loader,
+    module: &'a Path,
+    file: &'a Path,
+}
+
+impl Rounds for Changing<'_> {
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.module.to_owned(), self.file.to_owned()]
+    }
+
+    fn round(&mut self) -> Result<(), Stop> {
+        match run_file(self.loader, self.module, self.file) {
+            Ok(passed) => say(&format!("{passed}\n")),
+            Err(failed) => say(&format!("{failed}\n")),
         }
-        before = stamps;
-        thread::sleep(LOOK);
     }
 }
 
-/// The time and the size by which a change of a file is seen; none where it is not there.
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let found = fs::metadata(path).ok()?;
-    Some((found.modified().ok()?, found.len()))
+/// The file of cases beside a policy: `NAME.cases.yaml` of `NAME.wasm`.
+pub(super) fn cases_of(module: &Path) -> PathBuf {
+    module.with_extension("cases.yaml")
+}
+
+fn run_file(loader: &Loader, module: &Path, file: &Path) -> Result<String, String> {
+    let bytes = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    run_cases(loader, module, &bytes, file)
 }
 
 /// Runs a policy's cases in the real host.
-pub(super) fn run_cases(loader: &Loader, module: &Path, file: &Path) -> Result<String, String> {
+pub(super) fn run_cases(
+    loader: &Loader,
+    module: &Path,
+    bytes: &[u8],
+    file: &Path,
+) -> Result<String, String> {
     let cases = Cases::read(file)?;
-    let bytes = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
     let grants = cases.grants();
     let limits = PolicyLimits {
         wall: Duration::from_secs(5),
@@ -96,7 +99,7 @@ pub(super) fn run_cases(loader: &Loader, module: &Path, file: &Path) -> Result<S
     let load = |config: &serde_json::Value, host| -> Result<Arc<dyn Program>, String> {
         let source = source(
             module,
-            bytes.clone(),
+            bytes.to_vec(),
             config,
             grants.clone(),
             limits.clone(),
