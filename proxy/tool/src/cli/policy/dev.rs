@@ -58,8 +58,8 @@ pub(super) fn develop(arguments: &Dev) -> Result<Infallible, Stop> {
         arguments,
         builder,
         loader: loader().map_err(Stop::Mistake)?,
-        sources: BTreeSet::new(),
-        judged: BTreeMap::new(),
+        has_built: false,
+        passed: BTreeMap::new(),
     })
 }
 
@@ -67,10 +67,10 @@ struct Development<'a> {
     arguments: &'a Dev,
     builder: Builder,
     loader: Loader,
-    /// Those of the latest builds, the SDK's included.
-    sources: BTreeSet<PathBuf>,
-    /// By policy: what its cases were last run with.
-    judged: BTreeMap<String, Judged>,
+    /// Whether something was built already.
+    has_built: bool,
+    /// By policy: what passed last, and was put in place.
+    passed: BTreeMap<String, Judged>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -80,44 +80,42 @@ struct Judged {
 }
 
 impl Rounds for Development<'_> {
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = self.arguments.cases.iter().cloned().collect();
         list(&self.arguments.path, &mut files);
-        let mut files: BTreeSet<PathBuf> = files.into_iter().collect();
-        files.extend(self.sources.iter().chain(&self.arguments.cases).cloned());
-        files.into_iter().collect()
+        files
     }
 
-    fn round(&mut self) -> Result<(), Stop> {
+    /// Returns the sources that were built, the SDK's included.
+    fn round(&mut self) -> Result<BTreeSet<PathBuf>, Stop> {
+        let mut sources = BTreeSet::new();
         let packages = match self.builder.packages() {
             Ok(packages) => packages,
-            Err(why) => return say(&format!("failed   {why}\n")),
+            Err(why) => {
+                say(&format!("failed   {why}\n"))?;
+                return Ok(sources);
+            }
         };
-        let mut sources = BTreeSet::new();
         for package in packages {
             let started = Instant::now();
-            // What the compiler says is enough, once there is nothing else to wait for.
-            let built = self.builder.build(&package, !self.judged.is_empty());
+            // Once the dependencies are built, what the compiler says is enough.
+            let built = self.builder.build(&package, self.has_built);
             let took = Took(started.elapsed());
             match built {
                 Ok(built) => {
+                    self.has_built = true;
                     self.judge(&package, &built, took)?;
                     sources.extend(built.sources);
                 }
-                Err(why) => {
-                    // Its sources are those of before, as far as anybody knows.
-                    sources.extend(self.sources.iter().cloned());
-                    say(&format!("failed   {why}, {took}\n"))?;
-                }
+                Err(why) => say(&format!("failed   {why}, {took}\n"))?,
             }
         }
-        self.sources = sources;
-        Ok(())
+        Ok(sources)
     }
 }
 
 impl Development<'_> {
-    /// Runs the cases of what was built, unless they were with all as it is, and puts it in place.
+    /// Runs the cases of what was built, unless they passed with all as it is, and puts it in place.
     fn judge(&mut self, package: &Package, built: &Built, took: Took) -> Result<(), Stop> {
         let name = &package.name;
         let cases = (self.arguments.cases.clone()).unwrap_or_else(|| package.cases());
@@ -125,33 +123,32 @@ impl Development<'_> {
             module: built.module.clone(),
             cases: fs::read(&cases).ok(),
         };
-        if self.judged.get(name) == Some(&judged) {
-            return say(&format!("built    {name}.wasm, unchanged, {took}\n"));
+        if self.passed.get(name) == Some(&judged) {
+            return say(&format!("built    {name}.wasm, as before, {took}\n"));
         }
         let size = built.module.len().div_ceil(1024);
         say(&format!("built    {name}.wasm, {size} KiB, {took}\n"))?;
+        self.passed.remove(name);
         let started = Instant::now();
-        let passed = match &judged.cases {
-            // Somebody has named the file: it must be there.
+        let outcome = match &judged.cases {
+            // Where somebody has named the file, it must be there.
             None if self.arguments.cases.is_none() => {
-                Ok(format!("none: {} is not there", cases.display()))
+                Ok(format!("there is no {}", cases.display()))
             }
             _ => run_cases(&self.loader, &package.module(), &built.module, &cases),
         };
         let took = Took(started.elapsed());
-        match passed {
-            Ok(passed) => {
-                say(&format!("cases    {passed}, {took}\n"))?;
-                if let Some(into) = &self.arguments.into {
-                    say(&match place(into, name, &judged) {
-                        Ok(file) => format!("placed   {}\n", file.display()),
-                        Err(why) => format!("failed   {why}\n"),
-                    })?;
-                }
-            }
-            Err(why) => say(&format!("failed   {why}, {took}\n"))?,
+        match outcome {
+            Ok(passed) => say(&format!("tested   {passed}, {took}\n"))?,
+            Err(why) => return say(&format!("failed   {took}: {why}\n")),
         }
-        self.judged.insert(name.clone(), judged);
+        if let Some(into) = &self.arguments.into {
+            match place(into, name, &judged) {
+                Ok(file) => say(&format!("placed   {}\n", file.display()))?,
+                Err(why) => return say(&format!("failed   {why}\n")),
+            }
+        }
+        self.passed.insert(name.clone(), judged);
         Ok(())
     }
 }
@@ -170,7 +167,7 @@ fn place(into: &Path, name: &str, judged: &Judged) -> Result<PathBuf, String> {
 
 /// Lists what may be a source below a folder: no builds, nothing hidden, and nothing that a build
 /// writes.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+fn list(folder: &Path, files: &mut BTreeSet<PathBuf>) {
     /// In each folder of builds. <https://bford.info/cachedir/>
     const OF_BUILDS: &str = "CACHEDIR.TAG";
     if folder.join(OF_BUILDS).exists() {
@@ -183,7 +180,9 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
         match () {
             () if name.starts_with('.') || name == "Cargo.lock" || name.ends_with(".wasm") => {}
             () if is_folder => list(&path, files),
-            () => files.push(path),
+            () => {
+                files.insert(path);
+            }
         }
     }
 }
@@ -226,10 +225,9 @@ mod tests {
             "target/debug/a.d",
         ];
         sources.into_iter().chain(others).for_each(write);
-        let mut files = Vec::new();
+        let mut files = BTreeSet::new();
         list(folder.path(), &mut files);
-        files.sort_unstable();
-        assert_eq!(files, sources.map(|name| folder.path().join(name)));
+        assert_eq!(files, sources.map(|name| folder.path().join(name)).into());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `outrigger policy test`: a policy's cases in the real sandbox, without a network.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -61,15 +62,16 @@ struct Changing<'a> {
 }
 
 impl Rounds for Changing<'_> {
-    fn files(&self) -> Vec<PathBuf> {
-        vec![self.module.to_owned(), self.file.to_owned()]
+    fn files(&self) -> BTreeSet<PathBuf> {
+        [self.module, self.file].map(Path::to_owned).into()
     }
 
-    fn round(&mut self) -> Result<(), Stop> {
+    fn round(&mut self) -> Result<BTreeSet<PathBuf>, Stop> {
         match run_file(self.loader, self.module, self.file) {
-            Ok(passed) => say(&format!("{passed}\n")),
-            Err(failed) => say(&format!("{failed}\n")),
+            Ok(passed) => say(&format!("{passed}\n"))?,
+            Err(failed) => say(&format!("{failed}\n"))?,
         }
+        Ok(BTreeSet::new())
     }
 }
 
