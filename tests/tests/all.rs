@@ -54,6 +54,7 @@ mod all {
     mod failover_storm;
     mod failover_streams;
     mod failover_time;
+    mod first_policy;
     mod flow_control;
     mod harness;
     mod host;
