@@ -1,13 +1,9 @@
 //! The contract's guest side, generated from `wit/policy.wit`.
 //!
+//! The text is checked in, so that no policy's build has to build its generator; a test
+//! (`tests/abi.rs`) keeps it as the contract is.
+//!
 //! Natively the types are the same and the imported functions abort; nothing calls them there,
 //! because `crate::host` puts the bench in their place.
 
-wit_bindgen::generate!({
-    path: "wit",
-    world: "guest",
-    pub_export_macro: true,
-    export_macro_name: "export_guest",
-    default_bindings_module: "outrigger_sdk::abi",
-    additional_derives: [PartialEq],
-});
+include!("abi/generated.rs");

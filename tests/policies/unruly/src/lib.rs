@@ -7,7 +7,7 @@
 
 use std::{cell::RefCell, hint::black_box};
 
-wit_bindgen::generate!({ path: "../../../plugin-sdk/wit", world: "guest" });
+include!("../../../../plugin-sdk/src/abi/generated.rs");
 
 use exports::outrigger::policy::policy::{
     Decision, Delta, Failure, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
@@ -283,4 +283,4 @@ impl Guest for Unruly {
     }
 }
 
-export!(Unruly);
+export_guest!(Unruly with_types_in self);
