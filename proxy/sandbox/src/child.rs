@@ -7,8 +7,9 @@
 
 use std::{
     io::{self, BufRead, Write},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -21,8 +22,13 @@ const COMMAND: &str = "compile";
 /// Version of this program. Code of another one is never mapped: the two programs are of one.
 pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
+/// Time that the child may take in all.
+pub(super) const TIME: Duration = Duration::from_secs(180);
+/// Exit code of a child that took longer.
+pub(super) const TOO_LONG: u8 = 3;
+
 /// A file to compile, and how.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Job {
     /// Version of the program that asks for it.
     pub(super) release: String,
@@ -44,6 +50,9 @@ pub(super) struct Job {
     /// The reason for which the file is refused already. Then nothing is compiled, and only the
     /// proposals that it uses are looked at: they are reported before what it lacks.
     pub(super) lack: Option<LoadError>,
+    /// Reason for which no image of the configured policy is made, where an attempt ended the
+    /// compiler.
+    pub(super) plain: Option<String>,
     /// True if compiling yields to other processes.
     pub(super) gives_way: bool,
     /// The name in the cache, and the cache's directory where there is one.
@@ -74,6 +83,21 @@ pub(super) enum Answer {
         functions: usize,
     },
     Refused(LoadError),
+    /// The compiler came upon what it has no error for; its words.
+    Panicked(String),
+}
+
+/// The reason why a child made nothing.
+pub(super) enum Failure {
+    Refused(LoadError),
+    /// The compiler panicked; its words.
+    Panicked(String),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// The result of a job that a child did.
@@ -83,8 +107,25 @@ pub(super) enum Done {
     Code(Compiled),
 }
 
-/// Runs the job in a child.
+/// Runs the job in a child. A compiler that panics while it makes the image of a configured policy
+/// is run once more without: the policy is then configured in each instance.
 pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, LoadError> {
+    let first = match run(program, job, file) {
+        Err(Failure::Panicked(why)) => why,
+        Err(Failure::Refused(error)) => return Err(error),
+        Ok(done) => return Ok(done),
+    };
+    let job = Job {
+        plain: Some(first.clone()),
+        ..job.clone()
+    };
+    run(program, &job, file).map_err(|failure| match failure {
+        Failure::Refused(error) => error,
+        Failure::Panicked(why) => LoadError::Unsupported(why),
+    })
+}
+
+fn run(program: &Path, job: &Job, file: &[u8]) -> Result<Done, Failure> {
     let failed = |what: &str, e: io::Error| LoadError::Compile(format!("{what}: {e}"));
     let not_started = |e: io::Error| match e.kind() {
         io::ErrorKind::NotFound => LoadError::Compile(format!(
@@ -122,10 +163,46 @@ pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, L
             not_snapshotted,
             functions,
         })),
-        Ok(Ok(Answer::Refused(error))) => Err(error),
-        _ => Err(match written {
-            Err(e) => failed("the compiling process would not listen", e),
-            Ok(()) => LoadError::Compile(format!("the compiling process ended: {}", output.status)),
-        }),
+        Ok(Ok(Answer::Refused(error))) => Err(error.into()),
+        Ok(Ok(Answer::Panicked(why))) => Err(Failure::Panicked(why)),
+        _ => Err(LoadError::Compile(match written {
+            Err(e) if output.status.success() => {
+                format!("the compiling process would not listen: {e}")
+            }
+            _ => ended(output.status),
+        })
+        .into()),
+    }
+}
+
+/// Returns a sentence on the end of a child that did not answer.
+fn ended(status: ExitStatus) -> String {
+    const AHEAD: &str = "compile its functions where an image is built, with `outrigger policy precompile`, or give the pod more";
+    const KILL: i32 = 9;
+    match (status.code(), status.signal()) {
+        (Some(code), _) if code == i32::from(TOO_LONG) => {
+            let seconds = TIME.as_secs();
+            format!("it took longer than {seconds} s; {AHEAD} CPU")
+        }
+        // The kernel kills so what takes more memory than the pod has.
+        (_, Some(KILL)) => {
+            format!(
+                "the compiling process was killed, most likely for want of memory; {AHEAD} memory"
+            )
+        }
+        _ => format!("the compiling process ended: {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_child_that_did_not_answer_says_what_to_do() {
+        let said = |raw| ended(ExitStatus::from_raw(raw));
+        assert!(said(9).contains("want of memory; compile its functions where"));
+        assert!(said(i32::from(TOO_LONG) << 8).contains("longer than 180 s; compile"));
+        assert!(said(11).starts_with("the compiling process ended: signal: 11"));
     }
 }

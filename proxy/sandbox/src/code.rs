@@ -13,6 +13,7 @@ use super::{
     cache::{Cache, Entry},
     capabilities::linker,
     contract::Version,
+    engine::TABLES,
     exports::Exports,
     pools::{FURTHER, Lack, Pool, Pools, Slot},
     store::State,
@@ -29,6 +30,8 @@ pub(super) struct Code {
     contract: Version,
     /// Cache and key under which the same code is kept.
     kept: Option<(Cache, String)>,
+    /// Slots that one of its instances needs.
+    slots: u32,
     first: RwLock<Arc<Linked>>,
     further: [RwLock<Place>; FURTHER],
 }
@@ -79,6 +82,7 @@ impl Code {
             export,
             contract,
             kept,
+            slots: slots(component),
             first: RwLock::new(Arc::new(linked)),
             further: Default::default(),
         });
@@ -94,7 +98,7 @@ impl Code {
     pub(super) fn take(&self, pools: &Pools) -> Result<(Slot, Arc<Linked>), Fault> {
         loop {
             let first = self.first.read();
-            match first.pool.take() {
+            match first.pool.take(self.slots) {
                 Ok(slot) => return Ok((slot, Arc::clone(&first))),
                 Err(Lack::Full) => break,
                 Err(Lack::Ended) => {}
@@ -120,7 +124,7 @@ impl Code {
         loop {
             if let Some(linked) = &*place.read() {
                 let linked = linked.as_ref().map_err(|_| Fault::NoSlot)?;
-                match linked.pool.take() {
+                match linked.pool.take(self.slots) {
                     Ok(slot) => return Ok(Some((slot, Arc::clone(linked)))),
                     Err(Lack::Full) => return Ok(None),
                     Err(Lack::Ended) => {}
@@ -129,7 +133,7 @@ impl Code {
             let Ok(Some(pool)) = pools.at(at) else {
                 return Err(Fault::NoSlot);
             };
-            match pool.take() {
+            match pool.take(self.slots) {
                 // From here on the pool can't end.
                 Ok(slot) => return Ok(Some((slot, self.place(place, pool)?))),
                 Err(Lack::Full) => return Ok(None),
@@ -190,6 +194,16 @@ impl Code {
         let place = at.checked_sub(1).and_then(|at| self.further.get(at));
         place.and_then(|place| place.write().take())
     }
+}
+
+/// Returns the number of slots that an instance needs: a file with components in it may have a
+/// memory for each of them, and a slot has one.
+fn slots(component: &Component) -> u32 {
+    let needs = component.resources_required();
+    needs.map_or(1, |needs| {
+        let of_tables = needs.num_tables.div_ceil(TABLES);
+        needs.num_memories.max(of_tables).max(1)
+    })
 }
 
 impl Linked {

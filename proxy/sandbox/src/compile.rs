@@ -24,7 +24,7 @@ use super::{
     LoadError,
     cache::Cache,
     capabilities::{Grants, Host, linker},
-    child::{Answer, Compiled, Job, RELEASE},
+    child::{Answer, Compiled, Job, RELEASE, TIME, TOO_LONG},
     contract::Version,
     engine,
     exports::Configure,
@@ -38,9 +38,6 @@ use super::{
     store::{Shared, State, limit},
     ticker::Ticker,
 };
-
-/// Time that the child may take in all.
-const CHILD_TIME: Duration = Duration::from_secs(180);
 
 /// Returns the job's file as a component: a core module is wrapped into one, and the imports of an
 /// earlier contract get the names that they are linked by. A file made with more than policies may
@@ -107,6 +104,14 @@ fn configure(
     engine: &Engine,
     functions: &Functions,
 ) -> Result<Image, LoadError> {
+    let plain = |why: String| {
+        let component = Component::new(engine, component).map_err(compiler_failed)?;
+        configured(job, &component)?;
+        Ok(Image::Plain(why))
+    };
+    if let Some(why) = &job.plain {
+        return plain(why.clone());
+    }
     let wizer = Wizer::new();
     match wizer.instrument_component(component) {
         Ok((context, instrumented)) => {
@@ -118,7 +123,7 @@ fn configure(
             let (mut store, instance) = configured(job, &component.map_err(compiler_failed)?)?;
             // The rest is the host's: it reads the memory out through exports that wizer added, and
             // needs a page of its own for that.
-            store.data_mut().pace = Pace::loading(CHILD_TIME);
+            store.data_mut().pace = Pace::loading(TIME);
             store.data_mut().unbound();
             store.set_hostcall_fuel(usize::MAX);
             let mut state = Snapshotted::new(&mut store, instance);
@@ -131,11 +136,7 @@ fn configure(
                 (None, _) => Ok(Image::Plain("it waits".to_owned())),
             }
         }
-        Err(error) => {
-            let component = Component::new(engine, component).map_err(compiler_failed)?;
-            configured(job, &component)?;
-            Ok(Image::Plain(format!("{error:#}")))
-        }
+        Err(error) => plain(format!("{error:#}")),
     }
 }
 
@@ -161,17 +162,20 @@ impl RunOnce {
     pub(super) fn prepare(job: &Job, component: &Component, hook: &str) -> Result<Self, LoadError> {
         let engine = component.engine();
         let linker = linker(engine, job.contract).map_err(compiler_failed)?;
-        let hook = component
+        let policy = component
             .get_export_index(None, job.export.as_str())
-            .and_then(|policy| component.get_export_index(Some(&policy), hook))
             .ok_or(LoadError::NotAPolicy)?;
+        let hook = component
+            .get_export_index(Some(&policy), hook)
+            .ok_or_else(|| LoadError::Types(format!("it has no hook `{hook}`")))?;
         let ticker = Ticker::start().map_err(|e| compiler_failed(e.into()))?;
         ticker.drive(engine.weak());
         Ok(Self {
             hook,
             ticker,
             store: store(engine, job),
-            linked: linker.instantiate_pre(component).map_err(compiler_failed)?,
+            linked: (linker.instantiate_pre(component))
+                .map_err(|error| LoadError::Types(format!("{error:#}")))?,
         })
     }
 }
@@ -190,11 +194,20 @@ fn configured(job: &Job, component: &Component) -> Result<(Store<State>, Instanc
     let _running = ticker.enter();
     let called = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
-        let configure: Configure = instance.get_typed_func(&mut store, configure)?;
+        let configure: Configure = match instance.get_typed_func(&mut store, configure) {
+            Ok(configure) => configure,
+            Err(error) => return Ok(Err(LoadError::Types(format!("`configure`: {error:#}")))),
+        };
         let config = job.config.clone();
         let (outcome,) = configure.call_async(&mut store, (config,)).await?;
-        wasmtime::Result::Ok((instance, outcome))
+        wasmtime::Result::Ok(Ok((instance, outcome)))
     });
+    let called = match called {
+        Some(Ok(Err(error))) => return Err(error),
+        Some(Ok(Ok(called))) => Some(Ok(called)),
+        Some(Err(error)) => Some(Err(error)),
+        None => None,
+    };
     match called {
         Some(Ok((instance, Ok(())))) => Ok((store, instance)),
         Some(Ok((_, Err(why)))) => Err(LoadError::Configuration(why.chars().take(2000).collect())),
@@ -207,11 +220,12 @@ fn configured(job: &Job, component: &Component) -> Result<(Store<State>, Instanc
 /// implemented and not declared while it configures a policy.
 fn explained(fault: Fault, job: &Job) -> Fault {
     match fault {
-        Fault::Trapped(why) if !job.component && job.contract == Version::V0_4 => {
-            Fault::Trapped(format!(
-                "{why} (so ends, too, a hook that the policy implements and does not declare in HOOKS)"
-            ))
-        }
+        Fault::Trapped(why) if job.component => Fault::Trapped(format!(
+            "{why} (so ends, too, a language's runtime that calls what was left out of it, as WASI)"
+        )),
+        Fault::Trapped(why) if job.contract == Version::V0_4 => Fault::Trapped(format!(
+            "{why} (so ends, too, a hook that the policy implements and does not declare in HOOKS)"
+        )),
         fault => fault,
     }
 }
@@ -234,16 +248,34 @@ fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
     store
 }
 
-/// Serves one job from standard input: `outrigger-tool compile`.
+/// Serves one job from standard input: `outrigger-tool compile`. What the compiler panics at is an
+/// answer, too.
 pub fn compile_child() -> ExitCode {
+    at_panic(|why| {
+        let mut answer = serde_json::to_vec(&Answer::Panicked(why)).unwrap_or_default();
+        answer.push(b'\n');
+        let _ = io::stdout().write_all(&answer);
+        4
+    });
     let _ = std::thread::Builder::new().spawn(|| {
-        std::thread::sleep(CHILD_TIME);
-        std::process::exit(3);
+        std::thread::sleep(TIME);
+        std::process::exit(TOO_LONG.into());
     });
     match serve(&mut BufReader::new(io::stdin()), &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(2),
     }
+}
+
+/// Has a panic of the compiler end this process as `end` says: it takes the panic's own words, on
+/// one line and not too many, and returns the exit code. wizer and wasmtime panic at some files
+/// that are valid.
+pub fn at_panic(end: fn(String) -> i32) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or("it says no more");
+        let line = said.lines().next().unwrap_or_default();
+        std::process::exit(end(line.chars().take(200).collect()));
+    }));
 }
 
 fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {

@@ -32,6 +32,9 @@ const REFUSED: u32 = 64;
 /// The most instances that may live at once. The stack of one is two mappings, a live memory up to
 /// three; a process has 65,530 (`vm.max_map_count`) for these and for all else.
 const MOST: u32 = 8 << 10;
+/// Tables of a slot: a wrapped module has two in its three core instances (it, a shim, its
+/// fix-ups).
+pub(super) const TABLES: u32 = 2;
 /// Entries of one table.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
 
@@ -125,9 +128,9 @@ fn pool(slots: u32) -> InstanceAllocationStrategy {
     pool.total_component_instances(slots)
         .total_memories(slots)
         .total_stacks(slots)
-        // A wrapped module is three core instances (it, a shim, its fix-ups) with two tables.
-        .total_core_instances(slots.saturating_mul(3))
-        .total_tables(slots.saturating_mul(2))
+        // A mere count, of what memories and tables bound already.
+        .total_core_instances(u32::MAX)
+        .total_tables(slots.saturating_mul(TABLES))
         .max_memory_size(MEMORY_RESERVATION as usize)
         .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(64)

@@ -78,6 +78,7 @@ pub(super) fn job(file: &[u8]) -> Result<Job, LoadError> {
         memory: MEMORY,
         cpu: CPU,
         lack: None,
+        plain: None,
         gives_way: false,
         key: String::new(),
         cache: None,

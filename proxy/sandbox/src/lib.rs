@@ -51,7 +51,7 @@ mod v0_3;
 
 pub use capabilities::{Grants, Host};
 #[cfg(feature = "compile")]
-pub use compile::compile_child;
+pub use compile::{at_panic, compile_child};
 pub use contract::{CONTRACT, Version};
 pub use engine::Options;
 #[cfg(feature = "compile")]

@@ -16,6 +16,7 @@ use std::{
 use policy::{Fault, PolicyLimits};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use wasmtime::component::Component;
 
 #[cfg(feature = "compile")]
@@ -34,7 +35,14 @@ use super::{
 };
 
 /// Version of the cache's content; raised where that changes its meaning.
-const CACHE_FORMAT: u32 = 4;
+const CACHE_FORMAT: u32 = 5;
+
+/// Time of compiling from which on it is logged for the operator: a pod's start waits for it.
+const LONG: Duration = Duration::from_secs(1);
+/// Time of compiling, and bytes of native code, from which on it is a warning: beyond any of the
+/// standard policies on a busy machine.
+const TOO_LONG: Duration = Duration::from_secs(5);
+const LARGE: usize = 16 << 20;
 
 /// A policy's file, and its settings in the chain.
 #[derive(Debug)]
@@ -114,16 +122,26 @@ pub enum LoadError {
     #[error("imports `{0}`, which is not granted: add it to the policy's `grants`")]
     Ungranted(String),
     /// An import that does not exist.
-    #[error(
-        "imports `{0}`, which no policy can have: build it for wasm32-unknown-unknown and without it"
-    )]
+    #[error("imports `{}`, which no policy can have: {}", .0, without(.0))]
     Unknown(String),
+    /// Hooks or imports that are not as the contract has them; wasmtime's words.
+    #[error(
+        "is not built by the contract of this Outrigger ({}): build it by plugin-sdk/wit/policy.wit of {}",
+        .0,
+        CONTRACT
+    )]
+    Types(String),
     /// A refusal of the configuration by `configure`, with its reason.
     #[error("refuses its configuration: {0}")]
     Configuration(String),
     /// A fault in `configure` or `describe`.
-    #[error("failed while it was loaded: it {0}")]
+    #[error("failed while it was loaded: it {}{}", .0, remedy(.0))]
     Fault(Fault),
+    /// A file that made the compiler panic; its words.
+    #[error(
+        "is made as the compiler can't take it ({0}): build it as one component for this contract, without others in it; `examples/languages` has toolchains that do"
+    )]
+    Unsupported(String),
     /// A failure of the host to compile or link it.
     #[error("can't be compiled: {0}")]
     Compile(String),
@@ -141,10 +159,30 @@ impl LoadError {
             Self::Undeclared => "undeclared",
             Self::Ungranted(_) => "ungranted",
             Self::Unknown(_) => "unknown_import",
+            Self::Types(_) => "types",
             Self::Configuration(_) => "configuration",
             Self::Fault(_) => "fault",
+            Self::Unsupported(_) => "unsupported",
             Self::Compile(_) => "compile",
         }
+    }
+}
+
+/// Returns what to do about an import that does not exist.
+fn without(import: &str) -> &'static str {
+    match import.starts_with("wasi") {
+        true => {
+            "there is no WASI; build it for wasm32-unknown-unknown, or, in another language, as examples/languages does"
+        }
+        false => "build it for wasm32-unknown-unknown and without it",
+    }
+}
+
+/// Returns what to do about a fault, behind its words.
+fn remedy(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Memory => "; raise its `limits: { memory }`, 64MiB at most",
+        _ => "",
     }
 }
 
@@ -267,14 +305,18 @@ impl Loader {
         job.contract = names.contract;
         // Policies of earlier contracts were shown none, and go on loading.
         job.lists_passages = names.lists_passages && names.contract == Version::V0_4;
+        let begun = Instant::now();
         let (found, compiled) = match self.cached(&job)? {
             Some(found) => (found, None),
             None => {
                 let (found, functions) = self.compiled(&job, &source.bytes)?;
-                tracing::debug!(policy = source.name, functions, "compiled a policy");
-                (found, Some(functions))
+                (found, Some((functions, begun.elapsed())))
             }
         };
+        let code = code_size(&found.component);
+        if let Some((functions, time)) = compiled {
+            log_compiled(&source.name, functions, time, code);
+        }
         let kept = self.cache.clone().map(|cache| (cache, job.key));
         let parts = Parts {
             component: found.component,
@@ -289,7 +331,9 @@ impl Loader {
                 contract: names.contract,
                 imports: names.imports,
                 cached: compiled.is_none(),
-                functions: compiled.unwrap_or_default(),
+                functions: compiled.map_or(0, |(functions, _)| functions),
+                compiled_in: compiled.map(|(_, time)| time),
+                code,
                 not_snapshotted: found.not_snapshotted,
             },
             cpu: self.load_time,
@@ -297,7 +341,7 @@ impl Loader {
         let shared = Shared::new(&source.name, source.grants, source.limits, host, None);
         match Policy::new(shared, self.pools.clone(), parts) {
             Ok(policy) => Ok(Arc::new(policy?)),
-            Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
+            Err(error) => Err(LoadError::Types(format!("{error:#}"))),
         }
     }
 
@@ -312,6 +356,7 @@ impl Loader {
             memory: source.limits.memory,
             cpu: self.load_time,
             lack: None,
+            plain: None,
             gives_way: self.gives_way.load(Ordering::Relaxed),
             key: self.key(source),
             cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
@@ -409,6 +454,30 @@ impl Loader {
     }
 }
 
+/// Logs what compiling a policy took: for the operator, where it keeps a pod from serving.
+fn log_compiled(policy: &str, functions: usize, time: Duration, code: usize) {
+    let (seconds, mib) = (time.as_secs_f32(), code >> 20);
+    if time >= TOO_LONG || code >= LARGE {
+        tracing::warn!(
+            policy,
+            functions,
+            seconds,
+            mib,
+            "took long to compile, or is large: what was not compiled ahead, by `outrigger policy precompile`, is compiled at a pod's start"
+        );
+    } else if time >= LONG {
+        tracing::info!(policy, functions, seconds, mib, "compiled a policy");
+    } else {
+        tracing::debug!(policy, functions, seconds, mib, "compiled a policy");
+    }
+}
+
+/// Returns the size of a component's native code in bytes, constants and tables included.
+fn code_size(component: &Component) -> usize {
+    let range = component.image_range();
+    range.end.addr().saturating_sub(range.start.addr())
+}
+
 /// Native code in the first pool's engine.
 struct Found {
     component: Component,
@@ -443,6 +512,8 @@ mod tests {
             LoadError::Compile("y".into()),
             LoadError::Proposals("gc, threads".into()),
             LoadError::Undeclared,
+            LoadError::Unsupported("z".into()),
+            LoadError::Types("t".into()),
         ] {
             let answer = serde_json::to_vec(&error).unwrap();
             assert_eq!(serde_json::from_slice::<LoadError>(&answer).unwrap(), error);

@@ -72,8 +72,11 @@ pub(super) struct Pool {
     most: AtomicU32,
 }
 
-/// A place in a pool. Dropping it makes room.
-pub(super) struct Slot(Arc<Pool>);
+/// A place in a pool, of one slot or of as many as an instance needs. Dropping it makes room.
+pub(super) struct Slot {
+    pool: Arc<Pool>,
+    slots: u32,
+}
 
 /// The reason why a pool has no slot to give.
 #[derive(Debug, PartialEq, Eq)]
@@ -244,19 +247,22 @@ impl Made {
 }
 
 impl Pool {
-    /// Takes a slot.
+    /// Takes so many slots for one instance.
     ///
     /// # Errors
-    /// None is free.
-    pub(super) fn take(self: &Arc<Self>) -> Result<Slot, Lack> {
-        let before = self.taken.fetch_add(1, Relaxed);
-        if before < self.slots {
+    /// Fewer are free.
+    pub(super) fn take(self: &Arc<Self>, slots: u32) -> Result<Slot, Lack> {
+        let before = self.taken.fetch_add(slots, Relaxed);
+        if before.saturating_add(slots) <= self.slots {
             if before >= self.most.load(Relaxed) {
-                self.most.store(before + 1, Relaxed);
+                self.most.store(before + slots, Relaxed);
             }
-            return Ok(Slot(Arc::clone(self)));
+            return Ok(Slot {
+                pool: Arc::clone(self),
+                slots,
+            });
         }
-        self.taken.fetch_sub(1, Relaxed);
+        self.taken.fetch_sub(slots, Relaxed);
         Err(if before < ENDED {
             Lack::Full
         } else {
@@ -274,7 +280,7 @@ impl Pool {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Relaxed);
+        self.pool.taken.fetch_sub(self.slots, Relaxed);
     }
 }
 
@@ -310,13 +316,30 @@ mod tests {
         let is_made = |at: usize| matches!(&*pools.made[at].read(), Made::Pool(_));
         assert!((0..POOLS).all(|at| !is_made(at)));
         let pool = pools.at(1).unwrap().unwrap();
-        let slots = [pool.take(), pool.take()];
+        let slots = [pool.take(1), pool.take(1)];
         assert!(slots.iter().all(Result::is_ok));
-        assert_eq!(pool.take().err(), Some(Lack::Full));
+        assert_eq!(pool.take(1).err(), Some(Lack::Full));
         drop(slots);
-        assert!(pool.take().is_ok());
+        assert!(pool.take(1).is_ok());
         assert!(pools.at(2).unwrap().is_none() && pools.at(3).unwrap().is_none());
         assert!(!is_made(0));
+    }
+
+    #[test]
+    fn an_instance_of_several_memories_takes_as_many_slots_and_gives_them_back() {
+        let pools = Pools::new(Options {
+            slots: 4,
+            ..Options::default()
+        })
+        .unwrap();
+        let pool = pools.at(0).unwrap().unwrap();
+        let three = pool.take(3).unwrap();
+        assert_eq!(pool.take(2).err(), Some(Lack::Full));
+        let one = pool.take(1).unwrap();
+        assert_eq!(pool.take(1).err(), Some(Lack::Full));
+        drop((three, one));
+        assert!(pool.take(4).is_ok() && pool.take(5).is_err());
+        assert_eq!(pool.most.load(Relaxed), 4);
     }
 
     #[test]
@@ -348,22 +371,26 @@ mod tests {
         })
         .unwrap();
         let pool = pools.at(1).unwrap().unwrap();
-        let slot = pool.take().unwrap();
+        let slot = pool.take(1).unwrap();
         pools.trim();
         assert!(Arc::ptr_eq(&pool, &pools.at(1).unwrap().unwrap()), "in use");
         drop(slot);
         pools.trim();
-        assert_eq!(pool.take().err(), Some(Lack::Ended));
+        assert_eq!(pool.take(1).err(), Some(Lack::Ended));
         assert!(matches!(&*pools.made[1].read(), Made::Never));
         let next = pools.at(1).unwrap().unwrap();
-        assert!(!Arc::ptr_eq(&pool, &next) && next.take().is_ok());
+        assert!(!Arc::ptr_eq(&pool, &next) && next.take(1).is_ok());
     }
 
     #[test]
     fn the_first_pool_is_succeeded_only_where_many_of_its_slots_were_in_use() {
         let pools = Pools::new(Options::default()).unwrap();
         let pool = pools.at(0).unwrap().unwrap();
-        let take = |count| (0..count).map(|_| pool.take().unwrap()).collect::<Vec<_>>();
+        let take = |count| {
+            (0..count)
+                .map(|_| pool.take(1).unwrap())
+                .collect::<Vec<_>>()
+        };
         let is_same = || Arc::ptr_eq(&pool, &pools.at(0).unwrap().unwrap());
         drop(take(WARM));
         pools.trim();
@@ -375,6 +402,6 @@ mod tests {
         drop(loading);
         pools.trim();
         assert!(!is_same());
-        assert_eq!(pool.take().err(), Some(Lack::Ended));
+        assert_eq!(pool.take(1).err(), Some(Lack::Ended));
     }
 }

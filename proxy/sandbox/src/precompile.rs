@@ -21,7 +21,7 @@ use super::{
 /// machines of this processor's kind that have the usual features.
 ///
 /// # Errors
-/// It is no policy, its functions take more than 64 MiB, or the directory can't be written to.
+/// It is no policy, its functions take more than 128 MiB, or the directory can't be written to.
 pub fn precompile(policy: &[u8], directory: &Path) -> Result<PathBuf, LoadError> {
     let component = component(&job(policy)?, policy)?;
     let functions = Arc::new(Functions::default());

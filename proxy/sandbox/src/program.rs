@@ -40,6 +40,11 @@ pub struct Info {
     /// Number of functions that were compiled for it: none where the code came from the cache, few
     /// where they were compiled ahead.
     pub functions: usize,
+    /// Time that compiling took, in this process or its child; none where the code came from the
+    /// cache.
+    pub compiled_in: Option<Duration>,
+    /// Bytes of its native code, constants and tables included.
+    pub code: usize,
     /// Reason why `configure` could not be run once for all instances, where so: then it runs in
     /// each of them.
     pub not_snapshotted: Option<String>,

@@ -28,9 +28,14 @@ const ALLOWED: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Sets an engine to exactly the allowed proposals.
+/// The proposal that the engine's own code uses, and no file may: what it puts between two
+/// components of one file copies from the memory of the one to that of the other.
+const ADAPTERS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
+
+/// Sets an engine to exactly the allowed proposals, and what its own code needs.
 pub(super) fn restrict(config: &mut wasmtime::Config) {
+    let taken = ALLOWED.union(ADAPTERS);
     config
-        .wasm_features(WasmFeatures::all().difference(ALLOWED), false)
-        .wasm_features(ALLOWED, true);
+        .wasm_features(WasmFeatures::all().difference(taken), false)
+        .wasm_features(taken, true);
 }

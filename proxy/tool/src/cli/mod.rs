@@ -9,6 +9,7 @@ use outrigger::{
     config::{Log, LogLevel},
     telemetry::log,
 };
+use sandbox::Compiler;
 use tokio::signal::unix::{SignalKind, signal};
 
 mod ca;
@@ -97,6 +98,12 @@ fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
             _ = interrupt.recv() => "SIGINT",
         }
     })
+}
+
+/// Returns the compiler of this program's commands: another process of it, so that what ends the
+/// compiler is a sentence and no end of the command.
+pub(crate) fn compiler() -> Compiler {
+    std::env::current_exe().map_or(Compiler::InProcess, Compiler::Child)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use outrigger::{
 };
 use parking_lot::Mutex;
 use policy::Chain;
-use sandbox::{Compiler, Host, Loader, Options};
+use sandbox::{Host, Loader, Options};
 use tokio::sync::Notify;
 
 mod diff;
@@ -33,6 +33,8 @@ mod spy;
 use meters::Counted;
 pub(crate) use print::{Palette, print};
 use spy::{Did, Notes};
+
+use crate::cli::compiler;
 
 /// The upstream of a trial.
 #[derive(Debug, Clone)]
@@ -157,7 +159,7 @@ fn load(file: &Path, config: Config, host: Host) -> Result<Generation, String> {
         slots: 64,
         memory: config.policies.memory,
     };
-    let loader = |cache| Loader::new(options, cache, Compiler::InProcess, host.clone());
+    let loader = |cache| Loader::new(options, cache, compiler(), host.clone());
     let loader = loader(Some(config.policies.cache.clone()))
         .or_else(|_| loader(None))
         .map_err(|error| error.to_string())?;

@@ -30,6 +30,7 @@ use sandbox::{
 
 mod earlier;
 mod faults;
+mod foreign;
 mod hooks;
 mod loading;
 mod services;

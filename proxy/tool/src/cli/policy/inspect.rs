@@ -1,20 +1,23 @@
 //! `outrigger policy inspect`: what a policy is, by the real sandbox.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
+use dialect::{Dialect, request::Body};
 use outrigger::config::cases::Cases;
-use policy::{PolicyLimits, Program};
-use sandbox::{Compiler, Grants, Host, Loader, Options, Source};
+use policy::{Call, PolicyLimits, Program};
+use sandbox::{Grants, Host, Loader, Options, Policy, Source};
+use tokio::time::Instant;
 
-use super::test::cases_of;
+use super::{super::compiler, test::cases_of};
 
-/// Makes a loader that compiles in this process, and lends nothing.
+/// Makes a loader that compiles in a child, so that what ends the compiler is a sentence, and lends
+/// nothing.
 pub(super) fn loader() -> Result<Loader, String> {
     let options = Options {
         slots: 64,
         ..Options::default()
     };
-    Loader::new(options, None, Compiler::InProcess, Host::none()).map_err(|error| error.to_string())
+    Loader::new(options, None, compiler(), Host::none()).map_err(|error| error.to_string())
 }
 
 /// Names a policy's file and configuration as the sandbox loads them.
@@ -97,6 +100,25 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
         manifest.rewrites,
         info.imports.join(", "),
     );
+    if let Some(time) = info.compiled_in {
+        text.push_str(&format!(
+            "\n  code      {} KiB, compiled in {:.1} s",
+            info.code.div_ceil(1024),
+            time.as_secs_f32()
+        ));
+    }
+    if manifest.hooks.request {
+        text.push_str(&match cost(&policy) {
+            Ok(cost) => format!(
+                "\n  cost      {} µs for an instance and its request hook; {} KiB of memory",
+                cost.as_micros(),
+                policy.memory_high_water().div_ceil(1024)
+            ),
+            Err(why) => format!(
+                "\n  fails     at a request of one message, lent no store and no network: it {why}"
+            ),
+        });
+    }
     if let Some(why) = &info.not_snapshotted {
         text.push_str(&format!(
             "\n  slow      it is configured once per exchange: {why}"
@@ -112,4 +134,40 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
         text.push_str(&format!("\n  config    {}", manifest.config_schema));
     }
     Ok(text)
+}
+
+/// Measures an exchange's instance and its request hook, on a request of one message: the median of
+/// some.
+///
+/// # Errors
+/// The fault that it ends in.
+fn cost(policy: &Policy) -> Result<Duration, String> {
+    const RUNS: usize = 51;
+    const REQUEST: &str =
+        r#"{"model":"gpt-5","messages":[{"role":"user","content":"How is Apollo?"}]}"#;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let mut times = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let mut body = Body::wire(Dialect::OpenaiChat, REQUEST.into());
+        // What can't be indexed is shown to nobody; this can.
+        let _ = body.index();
+        let call = Call::new(
+            "inspect".into(),
+            Dialect::OpenaiChat,
+            http::Method::POST,
+            "/v1/chat/completions".into(),
+            http::HeaderMap::new(),
+            body,
+        );
+        let begun = Instant::now();
+        let instance = policy.start().map_err(|fault| fault.to_string())?;
+        let (_, turn) = runtime.block_on(instance.on_request(Box::new(call)));
+        turn.map_err(|fault| fault.to_string())?;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times.get(RUNS / 2).copied().unwrap_or_default())
 }

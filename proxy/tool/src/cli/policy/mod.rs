@@ -7,6 +7,9 @@ use std::{
 
 use clap::Subcommand;
 
+use outrigger::cli::finish;
+use sandbox::LoadError;
+
 use super::{Stop, say};
 
 mod build;
@@ -78,6 +81,14 @@ pub(super) enum Task {
 }
 
 pub(super) fn run(task: &Task) -> Result<(), Stop> {
+    // These compile in this process.
+    if matches!(task, Task::Precompile { .. } | Task::Sign(_)) {
+        sandbox::at_panic(|why| {
+            let said = format!("the policy {}", LoadError::Unsupported(why));
+            let _ = finish(Err(Stop::Mistake(said)));
+            2
+        });
+    }
     let answer = match task {
         Task::New { name, sdk } => new::write(Path::new(""), name, sdk.as_deref()),
         Task::Build { path, target_dir } => build::build_crates(path, target_dir.as_deref()),
