@@ -60,6 +60,7 @@ mod all {
     mod host;
     mod idle_memory;
     mod inject;
+    mod languages;
     mod later_replies;
     mod listings;
     mod make_run;
