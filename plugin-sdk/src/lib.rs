@@ -102,6 +102,7 @@ pub mod settings;
     unreachable_pub,
     unsafe_code,
     clippy::allow_attributes_without_reason,
+    clippy::unwrap_used,
     reason = "generated; crossing the sandbox's border is its purpose"
 )]
 pub mod abi;

@@ -2,7 +2,7 @@
 //! hooks are `configure`, `describe`, `request`, `reply` and `end`; `reads` names the one place
 //! that it reads. On the bare contract, for the SDK would not let it.
 #![cfg(target_arch = "wasm32")]
-#![allow(unsafe_code, reason = "the generated glue")]
+#![allow(unsafe_code, clippy::unwrap_used, reason = "the generated glue")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody links to it")]
 
 use std::{cell::RefCell, hint::black_box};

@@ -101,7 +101,7 @@ impl Stage {
     pub(super) fn begin(&self, clock: Option<Moment>) {
         let present = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            since.map_or(0, |since| millis(since))
+            since.map_or(0, millis)
         };
         let now = clock.map_or_else(present, |moment| moment.0);
         self.0.now.store(now, Relaxed);

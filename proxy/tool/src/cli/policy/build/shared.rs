@@ -116,7 +116,7 @@ mod tests {
             ("XDG_CACHE_HOME", "/c"),
             ("HOME", "/h"),
         ]);
-        let of = |asked: Option<&str>| folder(asked.map(Path::new), Path::new(RUSTC), "", &all);
+        let of = |asked: Option<&str>| folder(asked.map(Path::new), Path::new(RUSTC), "", all);
         assert_eq!(of(Some("/a")).unwrap(), Path::new("/a"));
         assert_eq!(of(None).unwrap(), Path::new("/b"));
         let relative = of(Some("target")).unwrap();
