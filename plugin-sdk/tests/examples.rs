@@ -9,8 +9,8 @@ use std::{
 };
 
 /// Files that are generated, or the SDK's own: nothing of them is for authors.
-const INTERNAL: [&str; 6] = [
-    "abi.rs", "arena.rs", "bench", "guest", "guest.rs", "host.rs",
+const INTERNAL: [&str; 7] = [
+    "abi", "abi.rs", "arena.rs", "bench", "guest", "guest.rs", "host.rs",
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
