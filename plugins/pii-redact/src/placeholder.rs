@@ -41,9 +41,9 @@ pub(crate) struct Vault {
     issued: Vec<Issued>,
     /// The texts behind them, in the same order.
     texts: String,
-    /// Where they are, by a hash of the tag.
+    /// Their places, by a hash of the tag.
     by_tag: Index,
-    /// Where they are, by tag in order: what a reply is searched for.
+    /// Their places, by tag in order: a reply is searched for these.
     ordered: OnceCell<Vec<u32>>,
     labels: Labels,
 }

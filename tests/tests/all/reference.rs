@@ -93,7 +93,7 @@ fn plain(kinds: &str) -> &str {
     if kinds.is_empty() { "any" } else { kinds }
 }
 
-/// What stands before a value that a description shows as the default, or as an example.
+/// Words that stand before a value that a description shows as the default, or as an example.
 const BEFORE: [&str; 3] = ["Default ", "such as ", ": "];
 
 /// A value that the key's own schema takes: its default, one that its description shows, or one of

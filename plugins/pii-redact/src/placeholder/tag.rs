@@ -77,7 +77,7 @@ impl Tag {
         characters.text().iter().for_each(|b| self.push(*b));
     }
 
-    /// What follows the label.
+    /// The text that follows the label.
     pub(super) fn characters(&self) -> Characters {
         let mut characters = [0; 8];
         let text = self.text().get(usize::from(self.label)..);

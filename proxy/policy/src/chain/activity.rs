@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dialect::{Place, request::Changes};
 
-/// What one policy was shown and changed in one exchange.
+/// The texts that one policy was shown and its changes in one exchange, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activity {
     /// Its part in the request.

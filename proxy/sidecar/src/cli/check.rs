@@ -95,7 +95,7 @@ fn shown(problems: Problems) -> Stop {
     Stop::Mistake(problems.with_lines())
 }
 
-/// What only serving finds out, a sentence each.
+/// Facts that only serving finds out, a sentence each.
 fn beyond(config: &Config) -> Vec<String> {
     let is_remote = |kind: &Kind| matches!(kind, Kind::Http { .. });
     let upstreams = config.upstreams.values();
@@ -175,8 +175,8 @@ fn load(file: &Path, config: &Config) -> Result<(), Stop> {
         .map_err(|sentences| placed(file, config, &scan, sentences))
 }
 
-/// What policies of the chain are refused for, each with the line of its entry, and with the file
-/// that was probably meant where there is none of its name.
+/// The reasons for which policies of the chain are refused, each with the line of its entry, and
+/// with the file that was probably meant where there is none of its name.
 fn placed(file: &Path, config: &Config, scan: &Scan, sentences: Vec<String>) -> Stop {
     let yaml = std::fs::read_to_string(file).unwrap_or_default();
     let name = file.display().to_string();

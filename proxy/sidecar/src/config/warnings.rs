@@ -1,5 +1,5 @@
-//! What is allowed and probably not meant: an upstream that does not look like what it is, a model
-//! that nobody knows, a key in the file.
+//! Settings that are allowed and probably not meant: an upstream that does not look like what it
+//! is, a model that nobody knows, a key in the file.
 //!
 //! No rule names a provider: what a host speaks, and below which path, is its row in the table of
 //! presets. Warnings change nothing; `outrigger check` prints them.

@@ -45,7 +45,7 @@ impl ExchangeGuard {
         }
     }
 
-    /// What ends the trace of hooks that are called after the exchange's end.
+    /// The end of the trace of hooks that are called after the exchange's end.
     pub(super) fn late_trace(&self) -> Option<LateTrace> {
         Some(LateTrace {
             tracer: self.shared.tracer.clone()?,

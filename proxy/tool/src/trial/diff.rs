@@ -7,9 +7,9 @@ use serde_json::Value;
 pub(crate) struct Change {
     /// Its JSON pointer (RFC 6901); of what was removed the one that it had.
     pub(crate) pointer: String,
-    /// What it was; none where it is new.
+    /// The former text; none where it is new.
     pub(crate) before: Option<String>,
-    /// What it is; none where it was removed.
+    /// The new text; none where it was removed.
     pub(crate) after: Option<String>,
 }
 

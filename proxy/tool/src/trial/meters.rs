@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 use sandbox::capabilities::metrics::{Meter, Metrics};
 
-/// What was counted, by policy and metric.
+/// Values that were counted, by policy and metric.
 #[derive(Clone, Default)]
 pub(crate) struct Counted(Arc<Mutex<BTreeMap<(String, String), f64>>>);
 

@@ -64,7 +64,7 @@ pub(crate) struct Sent {
     pub(crate) bytes: usize,
 }
 
-/// What became of the exchange.
+/// The fate of the exchange.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The path that was requested.

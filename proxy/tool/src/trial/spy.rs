@@ -21,7 +21,7 @@ use super::diff::{self, Change};
 /// Everything that was noted, in order.
 pub(crate) type Notes = Arc<Mutex<Vec<Note>>>;
 
-/// What one policy did in one hook.
+/// The acts of one policy in one hook.
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) policy: Arc<str>,
@@ -30,7 +30,7 @@ pub(crate) struct Note {
     pub(crate) calls: u32,
     pub(crate) took: Duration,
     pub(crate) did: Did,
-    /// What it changed besides texts, a line each.
+    /// Its changes besides texts, a line each.
     pub(crate) lines: Vec<String>,
     pub(crate) changes: Vec<Change>,
     /// The channels of a reply: what it was shown of each, and what it returned.

@@ -91,7 +91,7 @@ struct Check<'a> {
     env: Env<'a>,
     machine: Machine,
     problems: Vec<Problem>,
-    /// What another machine lacks, a sentence each.
+    /// Things that another machine lacks, a sentence each.
     absent: Vec<String>,
     read: Vec<PathBuf>,
 }

@@ -9,7 +9,7 @@ use crate::config::near::near;
 /// Line and column, from 1, in characters.
 type At = (usize, usize);
 
-/// What is known of an error of the parser.
+/// Facts of an error of the parser.
 struct Error<'a> {
     yaml: &'a str,
     at: At,
@@ -19,7 +19,7 @@ struct Error<'a> {
 /// A rule: a part of the parser's words, and what they mean here. The first that fits counts.
 type Rule = (&'static str, fn(&Error<'_>) -> Option<(At, String)>);
 
-/// What libyaml says of a text that is no YAML.
+/// Words of libyaml for a text that is no YAML.
 const GRAMMAR: [Rule; 10] = [
     ("", |error| error.tab()),
     ("mapping values are not allowed", |error| {

@@ -10,10 +10,10 @@ use policy::{Call, Denial, Failure, Keep, Outcome, Reserved, Run, Unit};
 use super::stage::Stage;
 use crate::{config::cases::Step, cost::Taken};
 
-/// What an exchange came to so far.
+/// The outcome of an exchange so far.
 pub(super) struct End {
     outcome: Outcome,
-    /// What was reserved for a request that went upstream.
+    /// The reservation for a request that went upstream.
     reserved: Vec<Reserved>,
     keeps: Vec<Keep>,
     /// True if a provider answered, or is taken to have.

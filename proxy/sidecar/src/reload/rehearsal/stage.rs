@@ -47,7 +47,7 @@ struct Inner {
     scene: Mutex<Scene>,
 }
 
-/// What is there in one run of a case.
+/// The world of one run of a case.
 struct Scene {
     stores: Stores,
     stores_fail: bool,
@@ -58,7 +58,7 @@ struct Scene {
     done: Done,
 }
 
-/// What a policy did in one exchange.
+/// The acts of a policy in one exchange.
 #[derive(Default)]
 pub(super) struct Done {
     /// Its calls.
@@ -84,7 +84,7 @@ impl Stage {
         Self(Arc::new(Inner { now, scene }))
     }
 
-    /// What a policy is lent: every port there is, by name.
+    /// Every port there is, by name, as a policy is lent it.
     pub(super) fn host(&self) -> Host {
         Host {
             log: Arc::new(self.clone()),
@@ -129,7 +129,7 @@ impl Stage {
         std::mem::take(&mut self.0.scene.lock().done)
     }
 
-    /// What was counted since the case began.
+    /// The figures that were counted since the case began.
     pub(super) fn figures(&self) -> BTreeMap<String, Figure> {
         self.meter().figures()
     }

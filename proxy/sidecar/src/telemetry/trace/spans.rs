@@ -219,7 +219,7 @@ impl Encoder {
     }
 }
 
-/// What is Outrigger's own of an exchange.
+/// The attributes of an exchange that are Outrigger's own.
 fn own(record: &Record, span: &mut Message) {
     for (key, text) in [
         ("outrigger.request_id", &*record.id),
@@ -389,7 +389,7 @@ fn coverage(policy: &PolicySpans, span: &mut Message) {
     }
 }
 
-/// What every span has.
+/// The attributes that every span has.
 struct Head<'s> {
     id: NonZeroU64,
     parent: Option<NonZeroU64>,

@@ -67,7 +67,7 @@ struct Development<'a> {
     arguments: &'a Dev,
     builder: Builder,
     loader: Loader,
-    /// Whether something was built already.
+    /// True if something was built already.
     has_built: bool,
     /// By policy: what passed last, and was put in place.
     passed: BTreeMap<String, Judged>,

@@ -30,10 +30,10 @@ const TEMPLATE: [(&str, &str); 4] = [
 /// The manifest of a workspace of several.
 const WORKSPACE: &str = include_str!("../../../../../plugin-sdk/template/workspace.toml.in");
 
-/// What a crate that stands alone has besides: it is a workspace, wherever its folder lies.
+/// Lines that a crate that stands alone has besides: it is a workspace, wherever its folder lies.
 const ALONE: &str = "\n# A workspace of its own, wherever the folder lies.\n[workspace]\n";
 
-/// What is built is not for version control.
+/// The list of what is built, and not for version control.
 const IGNORED: &str = "/target\n*.wasm\n";
 
 /// Names that a crate can't have: the compiler's, those of the policy's own dependencies, and the

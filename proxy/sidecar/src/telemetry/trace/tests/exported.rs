@@ -1,4 +1,4 @@
-//! What becomes of batches: a collector that takes them, is slow, is gone and comes back.
+//! The fate of batches: a collector that takes them, is slow, is gone and comes back.
 
 use std::{collections::VecDeque, pin::Pin};
 

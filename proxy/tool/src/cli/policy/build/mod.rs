@@ -30,7 +30,7 @@ const FLAGS: &str = include_str!("../../../../../../plugin-sdk/policy.toml");
 pub(super) const PROFILE: &str =
     include_str!("../../../../../../plugin-sdk/template/profile.toml.in");
 
-/// What a build has made.
+/// The results of a build.
 #[derive(Debug)]
 pub(super) struct Built {
     /// The policy.
