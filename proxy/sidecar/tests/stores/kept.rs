@@ -62,6 +62,7 @@ async fn a_value_is_there_until_its_time(rig: Rig) {
     let soon = Duration::from_millis(300);
     values.set("p", "k", text("v"), soon).await.unwrap();
     assert!(values.get("p", "k").await.unwrap().is_some());
+    rig.wait(soon).await;
     until("it expires", async || {
         values.get("p", "k").await.unwrap().is_none()
     })
@@ -77,7 +78,7 @@ async fn a_value_is_there_until_its_time(rig: Rig) {
         .set("p", "long", text("v"), Duration::MAX)
         .await
         .unwrap();
-    tokio::time::sleep(2 * soon).await;
+    rig.wait(2 * soon).await;
     assert!(values.get("p", "k").await.unwrap().is_some());
     assert!(values.get("p", "long").await.unwrap().is_some());
 }
@@ -86,6 +87,7 @@ async fn a_counter_keeps_the_time_to_live_that_it_was_made_with(rig: Rig) {
     let values = rig.values();
     assert_eq!(values.increment("p", "n", 5, SECOND).await, Ok(5));
     assert_eq!(values.increment("p", "n", -7, 3600 * SECOND).await, Ok(-2));
+    rig.wait(SECOND).await;
     until("it expires", async || {
         values.get("p", "n").await.unwrap().is_none()
     })

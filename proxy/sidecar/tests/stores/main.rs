@@ -94,6 +94,12 @@ impl Rig {
         self.clock.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// Lets time pass by both clocks: memory's, which the test sets, and the server's own.
+    async fn wait(&self, time: Duration) {
+        self.advance(time);
+        tokio::time::sleep(time).await;
+    }
+
     async fn take(&self, ask: &Ask) -> Option<Box<dyn Reservation>> {
         self.stores.reserve(vec![ask.clone()]).await.unwrap().1
     }
