@@ -260,6 +260,9 @@ fn sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
 
 #[test]
 fn after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
+    // While a start waits for a store that says nothing, exchanges are served, and drained.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let state = format!("redis://{}", silent.local_addr().unwrap());
     for api in Api::ALL {
         let upstream = Upstream::start(move |_, _| {
             let events = api.events(&["Hello"]);
@@ -270,7 +273,10 @@ fn after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
                 Step::Hold,
             ]
         });
-        let mut sidecar = Sidecar::start(&format!("drain: 1s\n{}", config(&upstream, "")));
+        let mut sidecar = Sidecar::start(&format!(
+            "drain: 1s\nstate: {{ redis: \"{state}\" }}\n{}",
+            config(&upstream, "")
+        ));
         let mut connection = wire::Connection::open(sidecar.base);
         connection.send(&wire::request(
             "POST",

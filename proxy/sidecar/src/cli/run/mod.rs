@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
     time::{Instant, sleep},
 };
@@ -86,8 +86,37 @@ struct Serving {
     shared: Arc<Shared>,
     workers: Vec<thread::JoinHandle<()>>,
     runtime: Runtime,
+    signals: Signals,
     reloader: Arc<Reloader>,
     stores: Stores,
+}
+
+/// The signals that this process acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Receives them from now on. Comes before the first address is opened: one that arrived later,
+    /// but before somebody waits for it, would end the process and every stream in it.
+    fn receive(runtime: &Runtime) -> io::Result<Self> {
+        let _context = runtime.enter();
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one that ends the process.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Policies first, then the addresses: whoever finds the port open is served by the whole chain.
@@ -124,6 +153,8 @@ fn start(
     let tracer = tracer(&config)?;
     let shared = Shared::new(assembled.generation).traced_by(tracer);
     let shared = Arc::new(shared);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let signals = Signals::receive(&runtime)?;
     let listeners = Listeners::open(&config)?;
     let admin_listener = admin::bind(config.admin)?;
     let config = Config {
@@ -168,7 +199,6 @@ fn start(
         })
         .collect::<io::Result<_>>()?;
     reloader.observe(seen)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.spawn(overload(&shared, &config, descriptors, quiet, instances));
     if let Some(authority) = authority {
         runtime.spawn(renewals(authority, Arc::clone(&shared)));
@@ -181,6 +211,7 @@ fn start(
         shared,
         workers,
         runtime,
+        signals,
         reloader,
         stores,
     })
@@ -276,18 +307,16 @@ impl Serving {
             shared,
             workers,
             runtime,
+            mut signals,
             reloader,
             stores,
         } = self;
         runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut hang_up = signal(SignalKind::hangup())?;
             loop {
                 tokio::select! {
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
-                    _ = hang_up.recv() => reloader.now(),
+                    _ = signals.terminate.recv() => break,
+                    _ = signals.interrupt.recv() => break,
+                    _ = signals.hang_up.recv() => reloader.now(),
                 }
             }
             let window = shared.generation.load().config.drain;
@@ -302,8 +331,7 @@ impl Serving {
                 tokio::select! {
                     () = sleep(Duration::from_millis(20)) => {}
                     // A second signal: no more patience.
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
+                    () = signals.end() => break,
                 }
             }
             info!(inflight = inflight(), "drained");
