@@ -12,8 +12,12 @@ build: policies ## target/release/outrigger, outrigger-tool beside it, target/po
 policies: ## target/policies/NAME.wasm: the standard policies and the examples
 	plugins/build.sh
 
-run: policies ## builds quickly into target/quick, then serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
-	$(CARGO) build --profile quick --locked -p outrigger -p outrigger-tool
+run: ## builds quickly into target/quick, with the policies of the example, then serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
+	@echo '== 1 of 3: the policies of the example, as WebAssembly; the first time half a minute on two cores'
+	@plugins/build.sh $$(sed -n 's/^ *- use: *\([a-z-]*\).*/\1/p' examples/*.yaml | sort -u)
+	@echo '== 2 of 3: the sidecar and the compiler of policies; the first time three to four minutes on two cores'
+	@$(CARGO) build --profile quick --locked -p outrigger -p outrigger-tool
+	@echo '== 3 of 3: serving; the first time a few seconds go into compiling the policies'
 	@exec examples/run.sh
 
 test: ## everything, over real sockets, with the real SDKs

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Builds policies: every crate under plugins/ and examples/policies/ to target/policies/NAME.wasm and, with --tests, those
-# under tests/policies/ to target/test-policies/NAME.wasm. With --clippy: lints them for their own target instead.
+# Builds policies: every crate under plugins/ and examples/policies/, or those that are named, to target/policies/NAME.wasm and, with
+# --tests, those under tests/policies/ to target/test-policies/NAME.wasm. With --clippy: lints them for their own target instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TRIPLE=wasm32-unknown-unknown
 TARGET="${OUTRIGGER_TARGET:-target}"
 
-tests='' clippy=''
+tests='' clippy='' named=()
 for argument in "$@"; do
   case "$argument" in
     --tests) tests=1 ;;
     --clippy) clippy=1 ;;
-    *) printf 'plugins/build.sh: unknown argument %s; write --tests or --clippy\n' "$argument" >&2; exit 2 ;;
+    -*) printf 'plugins/build.sh: unknown argument %s; write --tests, --clippy or names of policies\n' "$argument" >&2; exit 2 ;;
+    *) named+=("$argument") ;;
   esac
 done
 
@@ -48,6 +49,7 @@ place() {
 RUSTC="$(plugin-sdk/wasm-toolchain.sh)"
 export RUSTC
 mapfile -t shipped < <(packages plugins examples/policies)
+[ "${#named[@]}" -eq 0 ] || shipped=("${named[@]}")
 mapfile -t testing < <([ -z "$tests" ] || packages tests/policies)
 extra=()
 if [ -n "$clippy" ]; then
