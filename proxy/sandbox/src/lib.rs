@@ -30,6 +30,7 @@ mod functions;
 mod instance;
 #[cfg(feature = "compile")]
 mod introduce;
+mod load_error;
 mod pace;
 mod package;
 mod pools;
@@ -56,7 +57,8 @@ pub use contract::{CONTRACT, Version};
 pub use engine::Options;
 #[cfg(feature = "compile")]
 pub use introduce::introduced;
-pub use package::{Compiler, Instances, LoadError, Loader, Source};
+pub use load_error::LoadError;
+pub use package::{Compiler, Instances, Loader, Source};
 #[cfg(feature = "compile")]
 pub use precompile::precompile;
 pub use program::Policy;

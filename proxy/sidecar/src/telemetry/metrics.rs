@@ -335,5 +335,4 @@ fn resident_bytes() -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;
