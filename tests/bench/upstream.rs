@@ -56,7 +56,7 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// What it does with calls.
+/// Its answers to calls.
 #[derive(Clone, Copy)]
 enum Script {
     Answers,

@@ -1,9 +1,9 @@
 //! Containers of an injected pod, run as a kubelet runs them, by podman: init containers in their
 //! order, a sidecar once its startup probe succeeds, then the app; all in one network namespace.
 //!
-//! What the pod's spec says of users, capabilities, roots, variables, arguments, mounts and memory
-//! is what podman is given, so that an injected pod is tried as it is written. Podman's storage is
-//! a folder that goes with the [`Kubelet`].
+//! Podman is given what the pod's spec says of users, capabilities, roots, variables, arguments,
+//! mounts and memory, so that an injected pod is tried as it is written. Podman's storage is a
+//! folder that goes with the [`Kubelet`].
 
 use std::io::Write;
 use std::path::Path;

@@ -63,9 +63,8 @@ pub struct File {
     pub upstreams: Option<Named<Upstream>>,
     /// Names that apps use instead of a model's.
     pub models: Option<Named<Model>>,
-    /// What models take, where the built-in tables say something else or nothing: by
-    /// `upstream/model`, the model's name, or either with `*` in it. The most telling one counts
-    /// alone.
+    /// Facts about models, which go before those of the built-in tables: by `upstream/model`, the
+    /// model's name, or either with `*` in it. The most specific one counts alone.
     pub model_facts: Option<Named<ModelFacts>>,
     /// The policies in force.
     pub policies: Option<Policies>,

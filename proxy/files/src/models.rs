@@ -205,7 +205,7 @@ pub struct Shadow {
     pub conditions: Optional<Named<OneOrMore>>,
 }
 
-/// What a model takes, where the built-in table says something else or nothing.
+/// Facts about a model, which go before those of the built-in tables.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelFacts {

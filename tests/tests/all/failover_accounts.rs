@@ -1,5 +1,5 @@
-//! What attempts leave behind for operators: tokens and money of every one, rows of targets, fields
-//! of log lines, labels of metrics; and nothing of anybody's text.
+//! Records of attempts for operators: tokens and money of every one, rows of targets, fields of log
+//! lines, labels of metrics; and nothing of anybody's text.
 
 use std::collections::BTreeSet;
 

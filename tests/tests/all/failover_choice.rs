@@ -1,5 +1,5 @@
-//! Who of an alias's targets is tried first: strategies, filters, and conversations that stay where
-//! they were.
+//! The choice of the target of an alias that is tried first: strategies, filters, and conversations
+//! that stay where they were.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

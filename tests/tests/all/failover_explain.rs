@@ -1,4 +1,4 @@
-//! What `check --explain` says of an alias before anything is sent.
+//! `check --explain`: its words about an alias before anything is sent.
 
 use outrigger_tests::failover::Setup;
 use outrigger_tests::replies::Api;

@@ -1,5 +1,5 @@
-//! What policies say of targets, by policies that ship: which come first, which are left out, and
-//! which are tried once the others have failed.
+//! Choices of targets by policies that ship: which come first, which are left out, and which are
+//! tried once the others have failed.
 
 use outrigger_tests::failover::{Setup, answered, ask_for, attempts, exchange, tried};
 use outrigger_tests::replies::Api;
@@ -24,7 +24,7 @@ fn with_chain(api: Api, [a, b, c]: &[Provider; 3], chain: &str) -> Sidecar {
         .start()
 }
 
-/// What `fast` answers to this. Replies are kept by what was asked.
+/// The answer of `fast` to this prompt. Replies are kept by their requests.
 fn asked(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> Reply {
     ask_for(sidecar, api, "fast", prompt, stream)
 }

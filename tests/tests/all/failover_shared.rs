@@ -1,4 +1,4 @@
-//! What an operator does to targets at one replica, and what the other makes of it.
+//! Targets' states shared among replicas: an operator sets them at one, and the other follows.
 
 use outrigger_tests::failover::{Setup, answered, ask, state, target};
 use outrigger_tests::redis::Redis;

@@ -1,5 +1,5 @@
-//! What a translation can't carry: refused by name where the meaning would change, left out and
-//! counted where only cost or taste would.
+//! Losses of a translation: refused by name where the meaning would change, left out and counted
+//! where only cost or taste would.
 
 use outrigger_tests::failover::exchange;
 use outrigger_tests::replies::Api;

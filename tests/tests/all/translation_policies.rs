@@ -132,7 +132,7 @@ fn what_tokenize_hid_is_restored_in_arguments_of_every_direction() {
     no_secret_left(&upstream, &sidecar);
 }
 
-/// What the only bucket has used; `None` where there is none.
+/// The use of the only bucket; `None` where there is none.
 fn used(sidecar: &Sidecar) -> Option<u64> {
     let state = wire::get(sidecar.admin, "/state").json();
     let buckets = state["buckets"].as_array().expect("buckets");

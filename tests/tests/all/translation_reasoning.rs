@@ -5,7 +5,7 @@ use outrigger_tests::translation::{Setup, alias, post};
 use outrigger_tests::{Act, Fault, Provider, Seen, Step, Upstream};
 use serde_json::{Value, json};
 
-/// What the provider signs with. It is base64, as providers' signatures are.
+/// The provider's signature. It is base64, as providers' signatures are.
 const SIGNATURE: &str = "c2lnbmVkLWF0LWhvbWU=";
 
 /// Answers with reasoning and its signature in the words of whichever API is called.

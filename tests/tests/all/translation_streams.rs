@@ -19,7 +19,7 @@ fn begun(api: Api, then: Vec<Step>) -> Act {
     Act::Plays(steps)
 }
 
-/// What breaks a stream after some of its content.
+/// Ends that break a stream after some of its content.
 fn breaks(api: Api) -> Vec<(&'static str, Act)> {
     let piece = |text: &str| Step::Send(chunk(text.as_bytes()));
     vec![

@@ -11,7 +11,7 @@
 //! | `{message,__type}` | Bedrock |
 //! | `{errors:[{code,message}]}` | Cloudflare |
 //!
-//! Where several forms are in one document, the inner one counts.
+//! Of several forms in one document, the inner one counts.
 
 use std::time::Duration;
 

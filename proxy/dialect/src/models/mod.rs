@@ -78,7 +78,7 @@ const fn form(provider: Provider) -> &'static Form {
 }
 
 /// Reads the path and the query of a `GET`; `None` where it is for something else than a listing.
-/// Where the path does not say whose it is, it is `usual`'s.
+/// It is `usual`'s where the path does not say whose it is.
 pub fn read(path: &str, usual: Provider) -> Option<Listing<'_>> {
     let (bare, query) = path.split_once('?').unwrap_or((path, ""));
     let (provider, one) = resource(bare.strip_prefix('/')?, usual)?;

@@ -18,10 +18,10 @@ const BILLING: &[u8] = b"x-anthropic-billing-header";
 impl Body {
     /// A hash of the conversation's beginning: the same for all of its turns and on every replica.
     ///
-    /// Where the app names the conversation (`conversation`), or what it shares with others in the
-    /// provider's cache (`prompt_cache_key`), that decides; else its instructions and the first
-    /// words of the user. None of what is no conversation. One pass over the bytes that came, as
-    /// policies have not edited them.
+    /// The name that the app gives to the conversation (`conversation`) or to what it shares with
+    /// others in the provider's cache (`prompt_cache_key`) decides; without one, its instructions
+    /// and the first words of the user do. None of what is no conversation. One pass over the bytes
+    /// that came, as policies have not edited them.
     pub fn opening(&self) -> Option<u64> {
         let keys = Keys::of(self.dialect)?;
         let mut found = Found::default();

@@ -1,5 +1,5 @@
-//! What a target's dialect or model can't carry: refused by name where the meaning would change,
-//! dropped and counted where only cost or taste would.
+//! Losses: fields that a target's dialect or model can't carry. They are refused by name where the
+//! meaning would change, dropped and counted where only cost or taste would.
 
 /// The end of a field that can't be carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub struct CaseAnswer {
     pub body: Option<Value>,
     /// Time that it takes, on the case's clock. A call that is not ready to wait so long times out.
     pub delay: Option<Period>,
-    /// What becomes of the call instead of an answer.
+    /// The end of the call, instead of an answer.
     pub fail: Option<CallFailure>,
     /// Number of calls that it answers; further ones go to the next answer that fits. Default: all.
     pub times: Option<u32>,

@@ -1,4 +1,4 @@
-//! What becomes of an exchange after the policy's decision: failures, the reply's head, its end.
+//! The course of an exchange after the policy's decision: failures, the reply's head, its end.
 
 use policy::{AttemptMade, Failure, Outcome};
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub struct CaseFailure {
     pub code: String,
     /// Milliseconds that the last upstream gave, where `attempts` says nothing.
     pub retry_after_ms: Option<u32>,
-    /// What was tried. Default: the first target, to this end.
+    /// The attempts that were made. Default: the first target, to this end.
     pub attempts: Option<Vec<CaseAttempt>>,
     /// The policy's decision. Default: the failure passes.
     #[serde(default)]

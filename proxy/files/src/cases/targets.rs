@@ -21,10 +21,10 @@ pub struct CaseTarget {
     pub window: Option<u64>,
     /// Most tokens of a reply.
     pub output: Option<u64>,
-    /// What its model takes besides text.
+    /// Content and features that its model takes besides text.
     #[serde(default)]
     pub takes: Vec<String>,
-    /// What its model does not take.
+    /// Content and features that its model does not take.
     #[serde(default)]
     pub lacks: Vec<String>,
     /// Milliseconds to the first content.

@@ -67,7 +67,7 @@ enum Progress {
 /// The state of an attempt's first content.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content {
-    /// Where it is counted as a success.
+    /// The bucket in which it is counted as a success.
     pub(super) bucket: Bucket,
     /// True if it closed the cell, and is not counted.
     pub(super) closed: bool,

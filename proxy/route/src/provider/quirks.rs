@@ -1,7 +1,7 @@
 //! The differences among endpoints that speak OpenAI's chat API.
 
-/// What a provider's OpenAI-like endpoints take and answer otherwise than OpenAI's own. What a
-/// *model* takes is in [`ModelFacts`](crate::ModelFacts).
+/// The differences of a provider's OpenAI-like endpoints from OpenAI's own. Those of a *model* are
+/// in [`ModelFacts`](crate::ModelFacts).
 ///
 /// A reader accepts reasoning and usage wherever anybody has them; these say what is written, and
 /// what is to be expected.

@@ -51,8 +51,8 @@ pub(super) enum Next {
     Of(Slot),
     /// Nobody's next exchange has room.
     NoRoom,
-    /// Who has room would go past one whose turn it is for more tokens than that one has: the room
-    /// is kept for it.
+    /// The exchange that has room would go past one whose turn it is for more tokens than that one
+    /// has: the room is kept for it.
     Reserved,
 }
 

@@ -18,7 +18,7 @@ use crate::{
     exchange::places::{FactLayers, routing_table},
 };
 
-/// Who says something of a model.
+/// The source of a fact about a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Configuration,

@@ -75,8 +75,8 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Names that apps use for models.
     pub models: BTreeMap<String, Alias>,
-    /// What models take, where it is not what the built-in table says: by `upstream/model` or the
-    /// model's name.
+    /// The operator's facts about models, which go before the built-in table's: by `upstream/model`
+    /// or the model's name.
     pub model_facts: OwnFacts,
     /// The chain and where its files are.
     pub policies: Policies,

@@ -42,8 +42,8 @@ pub struct Upstream {
     /// The provider by whose table failures are classified. Default: by the URL's host, else by the
     /// family.
     pub provider: ProviderRules,
-    /// What its OpenAI-like endpoints take and answer otherwise than OpenAI's own. Default: by the
-    /// URL's host, else those of a server of which nothing is known.
+    /// The differences of its OpenAI-like endpoints from OpenAI's own. Default: by the URL's host,
+    /// else those of a server of which nothing is known.
     pub quirks: Quirks,
     /// True if the limits that it reports come back evenly, and not all at once. By the URL's host,
     /// as one server's limits are not another's whatever errors they share.

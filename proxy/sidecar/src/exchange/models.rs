@@ -1,7 +1,7 @@
 //! Listings of models: the aliases that the caller may use, and what they can do.
 //!
-//! Where aliases are configured, an app that calls Outrigger by its own address is shown these and
-//! nothing else; a single model that is no alias is the upstream's to describe, as its name is a
+//! An app that calls Outrigger by its own address is shown the aliases and nothing else, if any are
+//! configured; a single model that is no alias is the upstream's to describe, as its name is a
 //! wire. An app that dialled a provider is shown what the provider has: it knows of no alias.
 //!
 //! An alias can do what any of its targets can, as an exchange goes to a target that takes it: its

@@ -200,10 +200,9 @@ impl Pool {
     /// Sends one request and waits for the head of the reply. The request's URI is absolute, as
     /// [`super::credentials::outgoing`] writes it.
     ///
-    /// Where the upstream has an identity, its credential is put on the request here, so that each
-    /// attempt is signed anew. Only that and connecting are bounded in time; the caller bounds the
-    /// rest. Dropping the future or the
-    /// reply's body cancels the request.
+    /// An upstream's identity has its credential put on the request here, so that each attempt is
+    /// signed anew. Only that and connecting are bounded in time; the caller bounds the rest.
+    /// Dropping the future or the reply's body cancels the request.
     ///
     /// # Errors
     /// No reply head came.

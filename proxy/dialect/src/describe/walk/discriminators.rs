@@ -29,7 +29,7 @@ pub(super) struct Said {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Media {
     pub(super) bytes: u64,
-    /// Where the last of it stands.
+    /// The bytes in which the last of it stands.
     pub(super) range: (usize, usize),
     kind: Option<Exempt>,
 }

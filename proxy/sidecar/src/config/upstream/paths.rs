@@ -34,9 +34,9 @@ pub enum NoPath {
 impl Upstream {
     /// The path and query to request from this upstream for a call.
     ///
-    /// Where the upstream is given by a dialect and a URL, it is [`Self::path`]'s. Where it offers
-    /// several dialects it is below the base of the call's; what no dialect reads goes below the
-    /// first.
+    /// For an upstream that is given by a dialect and a URL, it is [`Self::path`]'s. For one that
+    /// offers several dialects it is below the base of the call's; what no dialect reads goes below
+    /// the first.
     ///
     /// # Errors
     /// The path has the model in it, and the call names none; or there is no such endpoint.

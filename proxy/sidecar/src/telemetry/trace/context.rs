@@ -1,8 +1,8 @@
 //! W3C trace context: read for the log and as the parent of an exchange's span, written for
 //! upstreams where the exchange is traced, and forwarded as it came where it is not.
 //!
-//! What is not traced makes no `traceparent`: a parent that nobody reports would break the app's
-//! trace in two.
+//! An exchange that is not traced makes no `traceparent`: a parent that nobody reports would break
+//! the app's trace in two.
 
 use std::num::NonZeroU64;
 

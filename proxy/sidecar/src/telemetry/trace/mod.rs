@@ -2,8 +2,9 @@
 //!
 //! An exchange that is sampled carries a [`Trace`], and ends in [`Tracer::end`], however it ends:
 //! there its record and what its policies did go into a bounded queue. Spans are made of them on a
-//! thread of their own ([`export`](self::export)), so that a worker pays for a few ids and one push.
-//! Where nothing is configured there is no tracer; an exchange that is not sampled has no trace.
+//! thread of their own ([`export`](self::export)), so that a worker pays for a few ids and one
+//! push. Without a configured collector there is no tracer; an exchange that is not sampled has no
+//! trace.
 //!
 //! A record has names, numbers and verdicts, and so have spans: no prompt, no reply, no key, and no
 //! URL, whose query may hold one.

@@ -24,7 +24,7 @@ use super::super::{
     takes::ModelTakes,
 };
 
-/// Where the targets of these tests are.
+/// The origin of these tests' targets.
 const HOME: Origin = Origin(0x00c0_ffee);
 
 /// A target of Google's own.

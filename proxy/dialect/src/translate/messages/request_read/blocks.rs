@@ -12,7 +12,7 @@ use super::{
 };
 use crate::json::{Key, Kind, outlined::Cursor};
 
-/// Where content stands: not every block may stand everywhere.
+/// The place of content: not every block may stand everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     System,

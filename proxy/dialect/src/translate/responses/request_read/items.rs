@@ -1,7 +1,7 @@
 //! The items of `input`.
 //!
-//! What a model said in one go is several items here, and one turn elsewhere: neighbouring items of
-//! its own become one turn, and so do the results of its calls.
+//! One turn of the model is several items here, and one elsewhere: neighbouring items of its own
+//! become one turn, and so do the results of its calls.
 
 use super::{
     super::{

@@ -50,7 +50,7 @@ fn a_share_is_of_traces_and_all_of_one_decide_alike() {
     }
 }
 
-/// What an upstream is sent of a caller's headers, and the spans.
+/// The headers that an upstream is sent for a caller's, and the spans.
 fn passed(remote_parent: RemoteParent, headers: &HeaderMap) -> (HeaderMap, Vec<Seen>) {
     let tracer = Tracer::of(remote_parent, true, 1.0);
     let trace = tracer.begin(headers).unwrap();
