@@ -30,7 +30,7 @@ fn shown(source: &str, words: &mut BTreeSet<String>) {
         let line = line.trim_start();
         let doc = line.strip_prefix("///").or(line.strip_prefix("//!"));
         match doc.map(str::trim) {
-            Some(fence) if fence.starts_with("```") => within = !within,
+            Some(line) if line.starts_with("```") => within = !within,
             Some(code) if within => {
                 let split = code.split(|c: char| !c.is_alphanumeric() && c != '_');
                 words.extend(split.map(str::to_owned));

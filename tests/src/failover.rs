@@ -197,7 +197,7 @@ pub fn counted(sidecar: &Sidecar, name: &str) -> (u64, u64) {
 }
 
 /// Input and output tokens that are counted for an upstream.
-pub fn billed(sidecar: &Sidecar, upstream: &str) -> (u64, u64) {
+pub fn counted_tokens(sidecar: &Sidecar, upstream: &str) -> (u64, u64) {
     let upstream = format!("upstream=\"{upstream}\"");
     let tokens = |kind: &str| {
         let labels = [upstream.as_str(), kind];
@@ -208,9 +208,9 @@ pub fn billed(sidecar: &Sidecar, upstream: &str) -> (u64, u64) {
 
 /// Fails unless these come to be the tokens that are counted for an upstream: a provider's report
 /// of 10 in and 5 out for each answer, and nothing for what was refused.
-pub fn bills(sidecar: &Sidecar, upstream: &str, tokens: (u64, u64)) {
-    eventually(&format!("{tokens:?} are billed to {upstream}"), || {
-        billed(sidecar, upstream) == tokens
+pub fn assert_tokens(sidecar: &Sidecar, upstream: &str, tokens: (u64, u64)) {
+    eventually(&format!("{tokens:?} are counted for {upstream}"), || {
+        counted_tokens(sidecar, upstream) == tokens
     });
 }
 

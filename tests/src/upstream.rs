@@ -88,7 +88,7 @@ impl Seen {
 type Script = dyn Fn(&Seen, usize) -> Vec<Step> + Send + Sync;
 
 #[derive(Default)]
-struct Book {
+struct Record {
     seen: Mutex<Vec<Seen>>,
     left: Mutex<Vec<Instant>>,
     left_early: Mutex<Vec<usize>>,
@@ -102,7 +102,7 @@ struct Book {
 pub struct Upstream {
     /// The address that it listens on.
     pub address: SocketAddr,
-    book: Arc<Book>,
+    record: Arc<Record>,
 }
 
 impl Upstream {
@@ -110,9 +110,9 @@ impl Upstream {
     pub fn start(script: impl Fn(&Seen, usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let book = Arc::new(Book::default());
+        let record = Arc::new(Record::default());
         let script: Arc<Script> = Arc::new(script);
-        let shared = Arc::clone(&book);
+        let shared = Arc::clone(&record);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if shared.stop.load(Ordering::Relaxed) {
@@ -120,15 +120,15 @@ impl Upstream {
                 }
                 let Ok(stream) = stream else { continue };
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                let (book, script) = (Arc::clone(&shared), Arc::clone(&script));
+                let (record, script) = (Arc::clone(&shared), Arc::clone(&script));
                 std::thread::spawn(move || {
-                    book.open.fetch_add(1, Ordering::Relaxed);
-                    let _ = serve(stream, &book, &*script);
-                    book.open.fetch_sub(1, Ordering::Relaxed);
+                    record.open.fetch_add(1, Ordering::Relaxed);
+                    let _ = serve(stream, &record, &*script);
+                    record.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
-        Self { address, book }
+        Self { address, record }
     }
 
     /// Starts one that answers everything with `reply`.
@@ -138,7 +138,7 @@ impl Upstream {
 
     /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
-        self.book.seen.lock().unwrap().clone()
+        self.record.seen.lock().unwrap().clone()
     }
     /// The latest request.
     pub fn last(&self) -> Seen {
@@ -146,50 +146,50 @@ impl Upstream {
     }
     /// Number of requests that came.
     pub fn count(&self) -> usize {
-        self.book.seen.lock().unwrap().len()
+        self.record.seen.lock().unwrap().len()
     }
     /// Times at which peers closed on a [`Step::Hold`] or in a [`Step::Flood`].
     pub fn left(&self) -> Vec<Instant> {
-        self.book.left.lock().unwrap().clone()
+        self.record.left.lock().unwrap().clone()
     }
     /// Numbers of the requests, from 0, whose peer closed before their script was over.
     pub fn left_early(&self) -> Vec<usize> {
-        self.book.left_early.lock().unwrap().clone()
+        self.record.left_early.lock().unwrap().clone()
     }
     /// Bytes that floods got rid of.
     pub fn flooded(&self) -> u64 {
-        self.book.flooded.load(Ordering::Relaxed)
+        self.record.flooded.load(Ordering::Relaxed)
     }
     /// Number of connections that were made.
     pub fn connections(&self) -> usize {
-        self.book.connections.load(Ordering::Relaxed)
+        self.record.connections.load(Ordering::Relaxed)
     }
     /// Number of connections that are open.
     pub fn open(&self) -> usize {
-        self.book.open.load(Ordering::Relaxed)
+        self.record.open.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.book.stop.store(true, Ordering::Relaxed);
+        self.record.stop.store(true, Ordering::Relaxed);
         let _ = TcpStream::connect(self.address); // wakes the accepting thread
     }
 }
 
-fn serve(mut stream: TcpStream, book: &Book, script: &Script) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, record: &Record, script: &Script) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer)? {
         let before = {
-            let mut all = book.seen.lock().unwrap();
+            let mut all = record.seen.lock().unwrap();
             all.push(seen.clone());
             all.len() - 1
         };
         for step in script(&seen, before) {
-            let played = play(&mut stream, book, step);
+            let played = play(&mut stream, record, step);
             if !matches!(played, Ok(Played::On | Played::Over)) {
-                book.left_early.lock().unwrap().push(before);
+                record.left_early.lock().unwrap().push(before);
             }
             if !matches!(played?, Played::On) {
                 return Ok(());
@@ -206,7 +206,7 @@ enum Played {
     PeerLeft,
 }
 
-fn play(stream: &mut TcpStream, book: &Book, step: Step) -> std::io::Result<Played> {
+fn play(stream: &mut TcpStream, record: &Record, step: Step) -> std::io::Result<Played> {
     match step {
         Step::Send(bytes) => stream.write_all(&bytes)?,
         Step::Pause(time) => std::thread::sleep(time),
@@ -234,16 +234,17 @@ fn play(stream: &mut TcpStream, book: &Book, step: Step) -> std::io::Result<Play
         }
         Step::Hold => {
             while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
-            book.left.lock().unwrap().push(Instant::now());
+            record.left.lock().unwrap().push(Instant::now());
             return Ok(Played::PeerLeft);
         }
         Step::Flood { piece, pieces } => {
             for _ in 0..pieces {
                 if let Err(error) = stream.write_all(&piece) {
-                    book.left.lock().unwrap().push(Instant::now());
+                    record.left.lock().unwrap().push(Instant::now());
                     return Err(error);
                 }
-                book.flooded
+                record
+                    .flooded
                     .fetch_add(piece.len() as u64, Ordering::Relaxed);
             }
         }

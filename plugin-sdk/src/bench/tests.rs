@@ -315,15 +315,15 @@ fn the_first_canned_answer_that_fits_answers_and_takes_its_time() {
             .times(1),
         Canned::url("http://judge/*").delay(Duration::from_millis(300)),
     ]);
-    let asked = |text: &str| {
+    let send = |text: &str| {
         fetch::send(
             &fetch::Call::post_json("http://judge/", text).timeout(Duration::from_millis(300)),
         )
     };
-    assert_eq!(asked("a bomb").unwrap().body, br#"{"flagged":true}"#);
-    assert_eq!(asked("hi"), Err(fetch::Error::TooLarge));
+    assert_eq!(send("a bomb").unwrap().body, br#"{"flagged":true}"#);
+    assert_eq!(send("hi"), Err(fetch::Error::TooLarge));
     assert_eq!(
-        (clock::now(), asked("hi").unwrap().status),
+        (clock::now(), send("hi").unwrap().status),
         (Duration::ZERO, 200)
     );
     assert_eq!(clock::now(), Duration::from_millis(300));

@@ -52,7 +52,7 @@ impl Policy for Budget {
             self.open_breakers().map(|at| (at, None)).collect();
         // A round more for each that turns out to have no room: from then on it only counts.
         for _ in 0..=self.reservations.len() {
-            if let Some(refusal) = self.give_way(request, &exhausted) {
+            if let Some(refusal) = self.downgrade_or_refuse(request, &exhausted) {
                 metrics::count("refused", 1);
                 return refusal.into();
             }
@@ -124,7 +124,7 @@ impl Budget {
     }
 
     /// Sends the request to a cheaper model for what is exhausted, or says why it can't go on.
-    fn give_way(
+    fn downgrade_or_refuse(
         &mut self,
         request: &mut Request,
         exhausted: &[(usize, Option<Standing>)],

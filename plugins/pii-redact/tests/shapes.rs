@@ -197,13 +197,13 @@ fn values_in_disguise_are_found() {
     let mut random = Random(0x5eed_0003);
     let (mut all, mut seen) = (0u32, 0u32);
     println!("| disguise | values | covered |\n|---|---|---|");
-    for way in disguises::DISGUISES {
+    for disguise in disguises::DISGUISES {
         let (mut values, mut covered) = (0u32, 0u32);
         for round in 0..40 * values::KINDS.len() {
             let kind = values::KINDS[round % values::KINDS.len()];
             let sentence = carriers::sentence(kind, &mut random);
             let plain = values::value(kind, &mut random).text;
-            let Some(value) = disguises::disguise(way, &plain, &mut random) else {
+            let Some(value) = disguises::disguise(disguise, &plain, &mut random) else {
                 continue;
             };
             let (before, after) = sentence.split_once("{}").unwrap();
@@ -217,11 +217,11 @@ fn values_in_disguise_are_found() {
             );
             covered += u32::from(hidden);
             if !hidden && std::env::var_os("MISSED").is_some() {
-                println!("  {way} {}: {text:?}", kind.label());
+                println!("  {disguise} {}: {text:?}", kind.label());
             }
         }
         println!(
-            "| {way} | {values} | {:.3} |",
+            "| {disguise} | {values} | {:.3} |",
             f64::from(covered) / f64::from(values.max(1))
         );
         all += values;

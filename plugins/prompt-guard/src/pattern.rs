@@ -168,14 +168,14 @@ impl Parser<'_> {
     }
 
     fn either(&mut self) -> Result<Node, String> {
-        let mut ways = vec![self.sequence()?];
+        let mut alternatives = vec![self.sequence()?];
         while self.take("|") {
-            ways.push(self.sequence()?);
+            alternatives.push(self.sequence()?);
         }
-        Ok(if ways.len() == 1 {
-            ways.remove(0)
+        Ok(if alternatives.len() == 1 {
+            alternatives.remove(0)
         } else {
-            Node::Either(ways)
+            Node::Either(alternatives)
         })
     }
 

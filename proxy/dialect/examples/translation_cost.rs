@@ -34,7 +34,7 @@ fn main() {
     for caller in CALLERS {
         for target in CALLERS.into_iter().filter(|target| *target != caller) {
             let wire = Wire::of(target).unwrap();
-            let asked = conversation(caller);
+            let body = conversation(caller);
             let takes = ModelTakes {
                 output: Some(8192),
                 ..ModelTakes::default()
@@ -48,7 +48,7 @@ fn main() {
                 quirks: &Quirks::NONE,
             };
             let of_request = least(|| {
-                black_box(request(caller, asked.as_bytes(), false, &to).unwrap());
+                black_box(request(caller, body.as_bytes(), false, &to).unwrap());
             });
             let (whole, stream) = replies(target);
             let of_whole = least(|| {

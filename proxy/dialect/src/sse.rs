@@ -212,7 +212,7 @@ impl Frames {
                         (Some(b'\r'), Some(b'\n')) => (end, end + 2),
                         (Some(b'\r'), None) if !self.finished => {
                             self.scanned = end;
-                            return self.under_way();
+                            return self.unfinished();
                         }
                         _ => (end, end + 1),
                     }
@@ -220,7 +220,7 @@ impl Frames {
                 None if self.finished => return self.cut(),
                 None => {
                     self.scanned = self.buffer.len();
-                    return self.under_way();
+                    return self.unfinished();
                 }
             };
             let blank = self.field(self.line..end);
@@ -246,7 +246,7 @@ impl Frames {
         Ok(event)
     }
 
-    fn under_way(&mut self) -> Result<Option<Event>, Malformed> {
+    fn unfinished(&mut self) -> Result<Option<Event>, Malformed> {
         if self.buffer.len() - self.event.raw.start > self.limit {
             return Err(self.too_large());
         }

@@ -8,11 +8,11 @@ use crate::{
 };
 
 mod affinity;
-mod asked;
 mod fakes;
 mod filters;
 mod preferred;
 mod properties;
+mod reads;
 mod strategies;
 
 use fakes::Fake;

@@ -159,7 +159,7 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
 }
 
 fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
-    let link = |(name, program): &(&str, &Arc<dyn Program>)| {
+    let loaded = |(name, program): &(&str, &Arc<dyn Program>)| {
         Arc::new(LoadedPolicy {
             name: (*name).into(),
             version: "1".into(),
@@ -173,7 +173,7 @@ fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
             listener: Arc::new(PolicyReporter::new(PolicyMeter::new(name, "1"))),
         })
     };
-    Chain::new(programs.iter().map(link).collect())
+    Chain::new(programs.iter().map(loaded).collect())
 }
 
 fn call(body: Body) -> Box<Call> {

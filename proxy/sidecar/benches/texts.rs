@@ -50,8 +50,8 @@ fn of_lines(rows: u32, line: impl Fn(u32) -> String) -> Bytes {
 /// A chat request with a table of customers, two findings a row: 3,000 of them.
 pub(super) fn csv() -> Bytes {
     of_lines(1500, |row| {
-        let (phone, seat) = (5_550_000 + row * 3, row % 41);
-        format!("{row},basic,user{row}@mail{seat}.example.com,+1 415 {phone:07},{seat}.50,open")
+        let (phone, number) = (5_550_000 + row * 3, row % 41);
+        format!("{row},basic,user{row}@mail{number}.example.com,+1 415 {phone:07},{number}.50,open")
     })
 }
 

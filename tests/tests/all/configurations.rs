@@ -56,14 +56,14 @@ pub(super) fn yaml_blocks(text: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (n, line) in text.lines().enumerate() {
-        let is_fence = line.trim_start().starts_with("```");
+        let is_delimiter = line.trim_start().starts_with("```");
         match &mut open {
-            Some(_) if is_fence => blocks.extend(open.take()),
+            Some(_) if is_delimiter => blocks.extend(open.take()),
             Some((_, block)) => {
                 block.push_str(line);
                 block.push('\n');
             }
-            None if is_fence && line.trim().trim_start_matches('`').starts_with("yaml") => {
+            None if is_delimiter && line.trim().trim_start_matches('`').starts_with("yaml") => {
                 open = Some((n + 1, String::new()));
             }
             None => {}

@@ -190,13 +190,13 @@ fn fastest_prefers_who_answers_sooner_and_failing_fast_is_not_fast() {
         let prompt = format!("another question {number}");
         ask_for(&sidecar, Api::Chat, "fast", &prompt, false);
     }
-    let asked = (
+    let calls = (
         a.count() - before.0,
         b.count() - before.1,
         c.count() - before.2,
     );
-    assert!(asked.1 >= 30, "{asked:?}");
-    assert!(asked.2 <= 5, "failures at once do not look fast: {asked:?}");
+    assert!(calls.1 >= 30, "{calls:?}");
+    assert!(calls.2 <= 5, "failures at once do not look fast: {calls:?}");
 }
 
 #[test]

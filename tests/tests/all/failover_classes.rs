@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use outrigger_tests::failover::{
-    Setup, answered, ask, ask_for, attempts, billed, bills, counted, exchange, open, state, tried,
+    Setup, answered, ask, ask_for, assert_tokens, attempts, counted, counted_tokens, exchange,
+    open, state, tried,
 };
 use outrigger_tests::replies::Api;
 use outrigger_tests::{Act, Fault, Provider, eventually, sidecar, wire};
@@ -34,9 +35,9 @@ fn refused_before_work_the_next_target_answers_and_the_first_costs_nothing() {
             assert!(tries.iter().all(|one| one == "a/m refused 0"), "{tries:?}");
             assert_eq!(b.keys(), ["key-of-b"], "{api:?}");
             if !stream || api != Api::Chat {
-                bills(&sidecar, "b", (10, 5));
+                assert_tokens(&sidecar, "b", (10, 5));
             }
-            bills(&sidecar, "a", (0, 0));
+            assert_tokens(&sidecar, "a", (0, 0));
         }
     }
 }
@@ -72,7 +73,7 @@ fn refused_before_work_an_alias_of_one_target_is_tried_once_more() {
     assert!([502, 503].contains(&reply.status), "{}", reply.text());
     assert_eq!(reply.header("x-should-retry"), Some("false"));
     tried(&sidecar, 0, &["a/m refused 0", "a/m refused 0"]);
-    bills(&sidecar, "a", (0, 0));
+    assert_tokens(&sidecar, "a", (0, 0));
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn rate_goes_to_the_other_key_and_the_limited_one_rests_for_as_long_as_it_was_to
         let firsts = keys.iter().filter(|key| *key == "first").count();
         assert_eq!((firsts, keys.len()), (1, 5), "{api:?}: {keys:?}");
         assert_eq!(b.count(), 0, "{api:?}: the target is not at fault");
-        bills(&sidecar, "a", (40, 20));
+        assert_tokens(&sidecar, "a", (40, 20));
     }
 }
 
@@ -108,7 +109,7 @@ fn rate_goes_to_another_target_at_once_where_no_other_key_is() {
             answered(&ask(&sidecar, api, stream), "from-b");
             tried(&sidecar, 1, &["b/m success 200"]);
             assert_eq!(a.count(), 1, "{api:?}: its limit is kept to");
-            bills(&sidecar, "a", (0, 0));
+            assert_tokens(&sidecar, "a", (0, 0));
         }
     }
 }
@@ -122,7 +123,7 @@ fn rate_is_waited_for_here_where_the_end_is_near_and_nobody_else_can() {
         answered(&ask(&sidecar, api, false), "from-a");
         tried(&sidecar, 0, &["a/m rate 429", "a/m success 200"]);
         assert!(a.between(0, 1) >= Duration::from_secs(1), "{api:?}");
-        bills(&sidecar, "a", (10, 5));
+        assert_tokens(&sidecar, "a", (10, 5));
     }
 }
 
@@ -161,7 +162,7 @@ fn overload_goes_to_another_target() {
             tried(&sidecar, 0, &[&first, "b/m success 200"]);
             assert_eq!(counted(&sidecar, "a/m"), (1, 1), "{api:?}");
             assert_eq!(counted(&sidecar, "b/m"), (1, 0), "{api:?}");
-            bills(&sidecar, "a", (0, 0));
+            assert_tokens(&sidecar, "a", (0, 0));
             let attempts = |upstream| {
                 let label = format!("upstream=\"{upstream}\"");
                 sidecar.metric("outrigger_upstream_attempts_total", &[&label])
@@ -194,7 +195,7 @@ fn money_goes_to_another_account_alone_and_siblings_of_one_account_are_not_tried
         answered(&ask(&sidecar, api, true), "from-c");
         tried(&sidecar, 1, &["c/m success 200"]);
         assert_eq!((a.count(), b.count()), (1, 0), "{api:?}");
-        bills(&sidecar, "a", (0, 0));
+        assert_tokens(&sidecar, "a", (0, 0));
     }
 }
 
@@ -320,9 +321,9 @@ fn maybe_done_is_counted_as_what_it_may_have_cost() {
         .start();
     answered(&ask(&sidecar, Api::Chat, false), "from-b");
     tried(&sidecar, 0, &["a/m maybe_done 0", "b/m success 200"]);
-    let (input, _) = billed(&sidecar, "a");
+    let (input, _) = counted_tokens(&sidecar, "a");
     assert!(input > 0, "what was sent and timed out is estimated");
-    bills(&sidecar, "b", (10, 5));
+    assert_tokens(&sidecar, "b", (10, 5));
     assert_eq!(exchange(&sidecar, 0)["tokens_estimated"], true);
     eventually("the silent provider is let go", || a.left_early() == [0]);
 }
@@ -350,7 +351,7 @@ fn request_errors_are_the_apps_byte_for_byte_and_nobody_else_is_asked() {
             assert_eq!(counted(&sidecar, "a/m").1, 0, "{api:?}: no failure");
             let first = format!("a/m request {}", direct.status);
             tried(&sidecar, 0, &[&first]);
-            bills(&sidecar, "a", (0, 0));
+            assert_tokens(&sidecar, "a", (0, 0));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use outrigger_tests::failover::{
-    Setup, answered, ask, ask_for, attempts, billed, exchange, nothing_is_in_flight,
+    Setup, answered, ask, ask_for, attempts, counted_tokens, exchange, nothing_is_in_flight,
 };
 use outrigger_tests::replies::Api;
 use outrigger_tests::{Act, Fault, Provider, Sidecar, eventually};
@@ -47,7 +47,7 @@ fn a_hedge_goes_to_another_account_and_the_loser_is_let_go_and_billed() {
         let sidecar = two_accounts(&a, &b, more).start();
         ask_often(&sidecar, 60);
         assert_eq!(b.count(), 0, "nobody was slow");
-        let before = billed(&sidecar, "a");
+        let before = counted_tokens(&sidecar, "a");
         a.now(Act::after(Duration::from_secs(20), Act::Answers));
         let started = Instant::now();
         answered(&ask(&sidecar, Api::Chat, stream), "from-b");
@@ -61,7 +61,9 @@ fn a_hedge_goes_to_another_account_and_the_loser_is_let_go_and_billed() {
             tried.contains(&"b/gpt-4o-mini success 200".to_owned()),
             "{line}"
         );
-        eventually("its input is billed", || billed(&sidecar, "a").0 > before.0);
+        eventually("its input is billed", || {
+            counted_tokens(&sidecar, "a").0 > before.0
+        });
     }
 }
 
@@ -131,7 +133,11 @@ fn a_shadow_gets_a_copy_and_the_app_sees_nothing_of_it() {
     eventually("each is compared", || compared() as u64 == 10);
     let cost = sidecar.metric("outrigger_shadow_cost_nanousd_total", &["model=\"fast\""]);
     assert!(cost > 0.0);
-    assert_eq!(billed(&sidecar, "s"), (0, 0), "no exchange took them");
+    assert_eq!(
+        counted_tokens(&sidecar, "s"),
+        (0, 0),
+        "no exchange took them"
+    );
     nothing_is_in_flight(&sidecar);
 }
 

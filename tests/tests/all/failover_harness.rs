@@ -86,8 +86,8 @@ fn each_failure_is_the_error_that_its_sdk_has_for_it_by_status_and_in_a_stream()
         let mut jobs = Vec::new();
         for api in sdk.apis() {
             for (number, row) in rows.iter().enumerate() {
-                for way in ["status", "stream"] {
-                    let model = format!("{way}-{number}");
+                for kind in ["status", "stream"] {
+                    let model = format!("{kind}-{number}");
                     jobs.push((
                         row,
                         Job {

@@ -135,11 +135,11 @@ fn a_revoked_key_whose_file_is_rewritten_is_used_again() {
         .start();
     let reply = ask(&sidecar, Api::Chat, false);
     assert_eq!(reply.status, 401, "{}", reply.text());
-    let asked = a.count();
+    let calls = a.count();
     for _ in 0..5 {
         assert_ne!(ask(&sidecar, Api::Chat, false).status, 200);
     }
-    assert_eq!(a.count(), asked, "what was revoked is not asked with again");
+    assert_eq!(a.count(), calls, "what was revoked is not asked with again");
     std::fs::write(&file, "renewed").unwrap();
     eventually("the renewed key is used", || {
         ask(&sidecar, Api::Chat, false).status == 200

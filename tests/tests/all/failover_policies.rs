@@ -25,7 +25,7 @@ fn with_chain(api: Api, [a, b, c]: &[Provider; 3], chain: &str) -> Sidecar {
 }
 
 /// The answer of `fast` to this prompt. Replies are kept by their requests.
-fn asked(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> Reply {
+fn answer_of(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> Reply {
     ask_for(sidecar, api, "fast", prompt, stream)
 }
 
@@ -39,24 +39,24 @@ fn what_a_policy_prefers_is_tried_first_and_what_it_names_after_a_failure_last()
     for (api, stream) in [(Api::Chat, false), (Api::Chat, true), (Api::Messages, true)] {
         let providers = three();
         let sidecar = with_chain(api, &providers, DEGRADE);
-        answered(&asked(&sidecar, api, "one", stream), "from-b");
+        answered(&answer_of(&sidecar, api, "one", stream), "from-b");
         tried(&sidecar, 0, &["b/m success 200"]);
         let [a, b, c] = &providers;
         for down in [a, b] {
             // Nobody is tried twice whose account has no money.
             down.now(Act::Refuses(Fault::Money));
         }
-        answered(&asked(&sidecar, api, "two", stream), "from-c");
+        answered(&answer_of(&sidecar, api, "two", stream), "from-c");
         let line = exchange(&sidecar, 1);
         let made = attempts(&line).into_iter();
         let made: Vec<_> = made.map(|made| made[..made.len() - 4].to_owned()).collect();
         assert_eq!(made, ["b/m money", "a/m money", "c/m success"], "{line}");
         c.now(Act::Refuses(Fault::Overload));
         answered(
-            &asked(&sidecar, api, "your opening hours", stream),
+            &answer_of(&sidecar, api, "your opening hours", stream),
             "Nine to five.",
         );
-        let reply = asked(&sidecar, api, "three", stream);
+        let reply = answer_of(&sidecar, api, "three", stream);
         assert_eq!(reply.status, 503, "{}", reply.text());
         assert!(reply.text().contains("Not now."), "{}", reply.text());
     }
@@ -67,17 +67,17 @@ fn what_a_policy_excludes_is_not_tried_though_all_else_fails() {
     for stream in [false, true] {
         let providers = three();
         let sidecar = with_chain(Api::Chat, &providers, IN_EUROPE);
-        answered(&asked(&sidecar, Api::Chat, "one", stream), "from-b");
+        answered(&answer_of(&sidecar, Api::Chat, "one", stream), "from-b");
         let [a, b, c] = &providers;
         b.now(Act::Refuses(Fault::Overload));
         for prompt in ["two", "three", "four", "five", "six", "seven"] {
-            let reply = asked(&sidecar, Api::Chat, prompt, stream);
+            let reply = answer_of(&sidecar, Api::Chat, prompt, stream);
             assert!(reply.status >= 429, "{}", reply.text());
         }
         assert_eq!((a.count(), c.count()), (0, 0));
         b.now(Act::Answers);
         eventually("it is probed, and serves again", || {
-            asked(&sidecar, Api::Chat, "eight", stream).status == 200
+            answer_of(&sidecar, Api::Chat, "eight", stream).status == 200
         });
         assert_eq!((a.count(), c.count()), (0, 0));
     }

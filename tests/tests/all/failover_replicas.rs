@@ -23,12 +23,12 @@ fn what_one_replica_learns_of_a_limit_the_other_keeps_to_within_a_second() {
     answered(&ask(&other, Api::Chat, false), "from-a");
     a.now(Act::Refuses(Fault::Rate(Some("50"))));
     answered(&ask(&one, Api::Chat, false), "from-b");
-    let asked = a.count();
+    let calls = a.count();
     std::thread::sleep(Duration::from_secs(1));
     for _ in 0..10 {
         answered(&ask(&other, Api::Chat, false), "from-b");
     }
-    assert_eq!(a.count(), asked, "the other did not have to learn it");
+    assert_eq!(a.count(), calls, "the other did not have to learn it");
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn replicas_share_again_once_redis_is_back() {
     }
     a.now(Act::Refuses(Fault::Rate(Some("55"))));
     answered(&ask(&one, Api::Chat, false), "from-b");
-    let asked = a.count();
+    let calls = a.count();
     std::thread::sleep(Duration::from_secs(2));
     answered(&ask(&other, Api::Chat, false), "from-b");
-    assert_eq!(a.count(), asked, "the other did not have to learn it");
+    assert_eq!(a.count(), calls, "the other did not have to learn it");
 }

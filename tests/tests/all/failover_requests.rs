@@ -123,7 +123,7 @@ fn a_compressed_request_leaves_inflated_without_its_signatures() {
 
 #[test]
 fn a_content_filter_is_final_unless_the_operator_allows_another_target() {
-    for (more, status, asked) in [
+    for (more, status, calls) in [
         ("", 400, 0),
         ("retry: { content_filter: false }", 400, 0),
         ("retry: { content_filter: true }", 200, 1),
@@ -132,7 +132,7 @@ fn a_content_filter_is_final_unless_the_operator_allows_another_target() {
         a.now(Act::Refuses(Fault::ContentFilter));
         let sidecar = Setup::alias(Api::Chat, &[&a, &b], more).start();
         assert_eq!(ask(&sidecar, Api::Chat, false).status, status, "{more}");
-        assert_eq!((a.count(), b.count()), (1, asked), "{more}");
+        assert_eq!((a.count(), b.count()), (1, calls), "{more}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::failover::{
-    Setup, answered, ask, bills, counted, exchange, open, state, tried,
+    Setup, answered, ask, assert_tokens, counted, exchange, open, state, tried,
 };
 use outrigger_tests::provider::error_event;
 use outrigger_tests::replies::{self, Api};
@@ -67,8 +67,8 @@ fn what_an_opened_stream_reported_of_its_cost_is_billed_to_who_opened_it() {
     a.now(Act::FailsInside(Fault::Overload));
     let sidecar = Setup::alias(Api::Messages, &[&a, &b], "").start();
     answered(&ask(&sidecar, Api::Messages, true), "from-b");
-    bills(&sidecar, "b", (10, 5));
-    bills(&sidecar, "a", (10, 1));
+    assert_tokens(&sidecar, "b", (10, 5));
+    assert_tokens(&sidecar, "a", (10, 1));
     let line = exchange(&sidecar, 0);
     assert_eq!(line["input_tokens"], 20, "{line}");
 }
@@ -191,7 +191,7 @@ fn more_lifecycle_than_is_held_goes_to_the_app_and_commits_the_stream() {
         steps.push(Step::Send(replies::last_chunk()));
         steps
     };
-    for (steps, b_asked) in [
+    for (steps, b_calls) in [
         (opened(1, &large), 0),
         (opened(100, ""), 0),
         (opened(10, ""), 1),
@@ -201,8 +201,8 @@ fn more_lifecycle_than_is_held_goes_to_the_app_and_commits_the_stream() {
         let sidecar = Setup::alias(Api::Chat, &[&a, &b], "").start();
         let reply = ask(&sidecar, Api::Chat, true);
         assert_eq!(reply.status, 200);
-        assert_eq!(b.count(), b_asked);
-        assert_eq!(reply.text().contains("overloaded"), b_asked == 0);
+        assert_eq!(b.count(), b_calls);
+        assert_eq!(reply.text().contains("overloaded"), b_calls == 0);
     }
 }
 

@@ -164,14 +164,14 @@ fn a_black_hole_among_three_targets_stops_costing_anyone_time() {
     for _ in 0..10 {
         answered(&ask(&sidecar, Api::Chat, false), "from-");
     }
-    let asked = a.count();
-    assert!((5..=8).contains(&asked), "{asked} until it was left alone");
+    let calls = a.count();
+    assert!((5..=8).contains(&calls), "{calls} until it was left alone");
     let started = Instant::now();
     for _ in 0..50 {
         answered(&ask(&sidecar, Api::Chat, false), "from-");
     }
     // A probe now and then; the rest waits for nothing.
-    let probes = u32::try_from(a.count() - asked).unwrap();
+    let probes = u32::try_from(a.count() - calls).unwrap();
     let probing = Duration::from_millis(600) * probes;
     assert!(probes <= 6, "{probes}");
     assert!(started.elapsed() < probing + Duration::from_secs(15));

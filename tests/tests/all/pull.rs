@@ -455,20 +455,20 @@ fn pull_of_a_digest_takes_that_alone_and_asks_nobody_once_it_is_there() {
     eventually("it is there", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
-    let asked = registry.server.count();
+    let calls = registry.server.count();
     std::thread::sleep(Duration::from_millis(2500));
-    assert_eq!(registry.server.count(), asked, "nobody is asked");
+    assert_eq!(registry.server.count(), calls, "nobody is asked");
     // A file that vanishes, or changes, is healed; a symbolic link needs no registry for that.
     std::fs::remove_file(place.into.join("a.wasm")).unwrap();
     eventually("the link is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
-    assert_eq!(registry.server.count(), asked);
+    assert_eq!(registry.server.count(), calls);
     std::fs::write(place.into.join("a.wasm"), B).unwrap(); // through the symlink
     eventually("the content is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
-    assert!(registry.server.count() > asked);
+    assert!(registry.server.count() > calls);
     assert!(following.end().0.success());
 }
 

@@ -7,7 +7,7 @@ use outrigger_tests::{Sidecar, Upstream};
 
 use super::config;
 
-fn jobs(sdk: Sdk, base: std::net::SocketAddr, way: &str) -> Vec<(&'static faults::Row, Job)> {
+fn jobs(sdk: Sdk, base: std::net::SocketAddr, path: &str) -> Vec<(&'static faults::Row, Job)> {
     let each = |api| {
         ROWS.iter().map(move |row| {
             (
@@ -17,7 +17,7 @@ fn jobs(sdk: Sdk, base: std::net::SocketAddr, way: &str) -> Vec<(&'static faults
                     ..Job::new(
                         api,
                         base,
-                        &format!("{}.{sdk:?}-{api:?}-{way}", row.name),
+                        &format!("{}.{sdk:?}-{api:?}-{path}", row.name),
                         "hi",
                     )
                 },

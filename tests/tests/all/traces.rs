@@ -309,10 +309,10 @@ fn a_collector_that_is_slow_or_gone_costs_spans_and_no_exchange_and_is_used_when
     };
     let spans = |result: &str| sidecar.metric("outrigger_trace_spans_total", &[result]);
     collector.does("answer 503 1");
-    ask("told");
-    eventually("it was told to wait", || !collector.batches().is_empty());
+    ask("limited");
+    eventually("it has to wait", || !collector.batches().is_empty());
     collector.does("answer 200");
-    collector.exchange("told");
+    collector.exchange("limited");
     collector.does("wait 5");
     (0..20).for_each(|_| ask("slow"));
     eventually("there is no room", || spans("queue") > 0.0);

@@ -148,7 +148,7 @@ fn limits_and_budgets_settle_with_the_usage_of_the_target() {
     ] {
         let provider = Provider::start("a fine answer");
         let sidecar = Setup::at(provider.address()).chain(chain).start();
-        let calls = directions().flat_map(|way| [(way, false), (way, true)]);
+        let calls = directions().flat_map(|pair| [(pair, false), (pair, true)]);
         for (number, ((caller, target), stream)) in calls.enumerate() {
             let what = format!("{caller:?} to {target:?}, stream {stream}");
             let reply = ask_for(&sidecar, caller, alias(target), "hi", stream);

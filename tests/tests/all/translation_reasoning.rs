@@ -116,7 +116,7 @@ fn second(caller: Api, first: &Value, reply: &Value) -> Value {
 }
 
 /// The callers of other dialects of each target that signs.
-fn ways() -> impl Iterator<Item = (Api, Api)> {
+fn signing_directions() -> impl Iterator<Item = (Api, Api)> {
     let all = outrigger_tests::translation::directions();
     all.filter(|(_, target)| *target != Api::Chat)
 }
@@ -145,9 +145,9 @@ fn a_signature_is_tagged_for_callers_goes_home_unwrapped_and_nowhere_else() {
     let home = provider();
     let sidecar = setup(&home).start();
     let mut wrong = Vec::new();
-    for (caller, target) in ways() {
-        let asked = first(caller, alias(target));
-        let reply = post(&sidecar, caller, alias(target), &asked);
+    for (caller, target) in signing_directions() {
+        let question = first(caller, alias(target));
+        let reply = post(&sidecar, caller, alias(target), &question);
         let what = format!("{caller:?} to {target:?}");
         assert_eq!(reply.status, 200, "{what}: {}", reply.text());
         // The caller has it, but not in a form that it could take to its own provider.
@@ -156,7 +156,7 @@ fn a_signature_is_tagged_for_callers_goes_home_unwrapped_and_nowhere_else() {
         if text.contains(&bare) {
             wrong.push(format!("{what}: handed out without a tag: {text}"));
         }
-        let again = second(caller, &asked, &reply.json());
+        let again = second(caller, &question, &reply.json());
         let reply = post(&sidecar, caller, alias(target), &again);
         assert_eq!(reply.status, 200, "{what}: {}", reply.text());
         let sent = String::from_utf8(home.last().body).unwrap();
@@ -190,9 +190,9 @@ fn a_provider_that_knows_no_signature_of_its_own_is_asked_once_more_without() {
     let provider = Provider::start("fine");
     let home = self::provider();
     let sidecar = setup(&home).start();
-    let asked = first(Api::Chat, alias(Api::Messages));
-    let reply = post(&sidecar, Api::Chat, alias(Api::Messages), &asked);
-    let again = second(Api::Chat, &asked, &reply.json());
+    let question = first(Api::Chat, alias(Api::Messages));
+    let reply = post(&sidecar, Api::Chat, alias(Api::Messages), &question);
+    let again = second(Api::Chat, &question, &reply.json());
     drop(sidecar);
 
     provider.next([Act::Refuses(Fault::ForeignSignature)]);

@@ -9,7 +9,7 @@ pub const DISGUISES: &[&str] = &[
 ];
 
 /// The value in disguise; `None` where it has nothing to disguise so.
-pub fn disguise(way: &str, text: &str, random: &mut Random) -> Option<String> {
+pub fn disguise(disguise: &str, text: &str, random: &mut Random) -> Option<String> {
     let each = |f: &dyn Fn(char) -> String| Some(text.chars().map(f).collect::<String>());
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let middle = |with: &str| {
@@ -24,7 +24,7 @@ pub fn disguise(way: &str, text: &str, random: &mut Random) -> Option<String> {
         let (name, host) = text.split_once('@')?;
         Some(format!("{name}{at}{}", host.replace('.', dot)))
     };
-    match way {
+    match disguise {
         "full-width" => each(&|c| char::from_u32(if c.is_ascii_graphic() { u32::from(c) + 0xfee0 } else { u32::from(c) }).unwrap_or(c).to_string()),
         "mathematical" => {
             let set = random.below(5) as u32;

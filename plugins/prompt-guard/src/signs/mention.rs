@@ -47,7 +47,7 @@ pub(super) struct Quotes {
     pub(super) apostrophe: bool,
     /// Back quotes in a row, and the block of code that three begin.
     pub(super) backs: u32,
-    pub(super) fence: Option<u32>,
+    pub(super) code_block: Option<u32>,
     pub(super) closed: (u32, u32),
     /// The text is JSON, whose quotation marks mean nothing.
     pub(super) json: Option<bool>,
@@ -58,7 +58,9 @@ impl Quotes {
     /// nothing: it is the text.
     pub(super) fn have(self, place: u32, now: u32) -> bool {
         let (begin, end) = self.closed;
-        let mut open = [self.double, self.single, self.fence].into_iter().flatten();
+        let mut open = [self.double, self.single, self.code_block]
+            .into_iter()
+            .flatten();
         open.any(|begin| begin > 1 && place >= begin && now - begin <= QUOTED)
             || begin > 1 && (begin..=end).contains(&place)
     }
@@ -89,7 +91,7 @@ impl Quotes {
                 self.backs += 1;
                 if self.backs == 3 {
                     self.double = None;
-                    self.fence = self.toggle(self.fence, place);
+                    self.code_block = self.toggle(self.code_block, place);
                 } else {
                     self.double = self.toggle(self.double, place);
                 }

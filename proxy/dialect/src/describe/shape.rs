@@ -280,8 +280,8 @@ impl Shape {
     /// Reports whether media in it have the kind that it gives, and not one from an object further
     /// out.
     pub(crate) fn owns_media(&self) -> bool {
-        let tells = |(_, says): &(&str, Says)| matches!(says, Says::Media(_));
-        self.tags.iter().any(tells)
+        let is_media = |(_, says): &(&str, Says)| matches!(says, Says::Media(_));
+        self.tags.iter().any(is_media)
             || (self.members.iter()).any(|member| matches!(member.rule, Rule::MediaType))
     }
 

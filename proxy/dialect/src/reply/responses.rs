@@ -159,8 +159,8 @@ fn growing(
     Cursor::lenient(doc, at).object(|key, cursor| {
         let (kind, member, value) = (cursor.kind()?, key.range(), cursor.skip()?);
         // others may tell one event from the next
-        let tells = key.is("item_id") || key.bytes().ends_with(b"index");
-        if tells && matches!(kind, Kind::String | Kind::Number) {
+        let identifies = key.is("item_id") || key.bytes().ends_with(b"index");
+        if identifies && matches!(kind, Kind::String | Kind::Number) {
             about.push(b',');
             about.extend_from_slice(doc.get(member).unwrap_or_default());
             about.push(b':');

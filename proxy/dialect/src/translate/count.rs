@@ -263,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn every_count_is_told_in_the_callers_form() {
-        let told = [
+    fn every_count_is_written_in_the_callers_form() {
+        let replies = [
             r#"{"input_tokens":14}"#,
             r#"{"object":"response.input_tokens","input_tokens":14}"#,
             r#"{"totalTokens":14}"#,
         ];
-        for (caller, expected) in CALLERS.into_iter().zip(told) {
-            for doc in told {
+        for (caller, expected) in CALLERS.into_iter().zip(replies) {
+            for doc in replies {
                 let reply = reply(caller, doc.as_bytes()).unwrap();
                 assert_eq!(String::from_utf8_lossy(&reply), expected);
             }

@@ -21,7 +21,7 @@ fn always(class: FaultClass) -> Faults {
     }
 }
 
-fn asked(path: &str, stream: bool) -> Value {
+fn request_body(path: &str, stream: bool) -> Value {
     let mut body = if path == INTERACTIONS {
         json!({"model": "any", "input": TRICKY, "stream": stream})
     } else if path.starts_with("/v1beta") {
@@ -36,7 +36,7 @@ fn asked(path: &str, stream: bool) -> Value {
 }
 
 async fn failed(path: &str, stream: bool, faults: &Faults) -> Response<Body> {
-    let body = asked(path, stream).to_string();
+    let body = request_body(path, stream).to_string();
     let request = Request::post(path)
         .body(Full::new(Bytes::from(body)))
         .unwrap();

@@ -7,7 +7,7 @@ use dialect::translate::Wire;
 use super::{
     AliasRow, AliasTarget, Candidate, Excluded, Exclusion, NoRoute, NoneLeft, Plan, Rank, Request,
     Standing, Table, Target, TargetId, TargetRow, Upstream, View,
-    filter::{self, Asked, Scrutiny},
+    filter::{self, CachedProperties, Scrutiny},
 };
 use crate::{
     ModelFacts, affinity,
@@ -47,7 +47,7 @@ impl Table {
             request,
             view,
             now,
-            asked: Asked::new(request.properties),
+            properties: CachedProperties::new(request.properties),
             alias,
             scrutiny: match alias {
                 Some(alias) if alias.targets.len() == 1 && !chosen => Scrutiny::Sole,
@@ -119,7 +119,7 @@ pub(super) struct Choice<'t, 'r> {
     pub(super) request: &'r Request<'r>,
     view: &'r dyn View,
     now: Instant,
-    asked: Asked<'r>,
+    properties: CachedProperties<'r>,
     pub(super) alias: Option<&'t AliasRow>,
     scrutiny: Scrutiny,
     /// The preferences of policies.
@@ -267,7 +267,7 @@ impl<'t> Choice<'t, '_> {
         if !filter::conditions_hold(subject.conditions, request.properties) {
             return Err(Exclusion::Condition);
         }
-        let unfit = filter::unfit(&subject.facts, &served, &self.asked, self.scrutiny);
+        let unfit = filter::unfit(&subject.facts, &served, &self.properties, self.scrutiny);
         if let Some(reason) = unfit {
             return Err(reason);
         }

@@ -154,17 +154,17 @@ impl Exclusion {
 }
 
 /// A call's properties, each found out once.
-pub(super) struct Asked<'a> {
+pub(super) struct CachedProperties<'a> {
     properties: &'a dyn Properties,
     /// The least room that the call is known to fit in.
     fits: Cell<u64>,
     input: OnceCell<u64>,
     output: OnceCell<Option<u64>>,
-    /// The needs that were asked for, and those among them that the call has.
+    /// The needs that were looked up, and those among them that the call has.
     needs: Cell<(Needs, Needs)>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> CachedProperties<'a> {
     pub(super) fn new(properties: &'a dyn Properties) -> Self {
         Self {
             properties,
@@ -176,11 +176,11 @@ impl<'a> Asked<'a> {
     }
 
     fn needs(&self, of: Needs) -> Needs {
-        let (asked, needs) = self.needs.get();
-        if asked.and(of) == of {
+        let (known, needs) = self.needs.get();
+        if known.and(of) == of {
             return needs.and(of);
         }
-        let all = asked.or(of);
+        let all = known.or(of);
         let needs = self.properties.needs(all);
         self.needs.set((all, needs));
         needs.and(of)
@@ -351,7 +351,7 @@ pub(super) enum Scrutiny {
 pub(super) fn unfit(
     facts: &ModelFacts,
     served: &Served,
-    asked: &Asked<'_>,
+    properties: &CachedProperties<'_>,
     scrutiny: Scrutiny,
 ) -> Option<Exclusion> {
     let is_sole = scrutiny == Scrutiny::Sole;
@@ -362,7 +362,7 @@ pub(super) fn unfit(
         files: facts.files == Some(false) && !is_sole,
     };
     if !lacks.is_empty() {
-        let missing = asked.needs(lacks);
+        let missing = properties.needs(lacks);
         let reasons = [
             (missing.tools, Exclusion::Tools),
             (missing.images, Exclusion::Images),
@@ -376,16 +376,20 @@ pub(super) fn unfit(
     // a batch is many calls, each with a window of its own
     match served {
         Served::AsItIs(Dialect::AnthropicBatches) => None,
-        Served::AsItIs(_) | Served::Translated(_) => too_long(facts, asked, scrutiny),
+        Served::AsItIs(_) | Served::Translated(_) => too_long(facts, properties, scrutiny),
     }
 }
 
-fn too_long(facts: &ModelFacts, asked: &Asked<'_>, scrutiny: Scrutiny) -> Option<Exclusion> {
+fn too_long(
+    facts: &ModelFacts,
+    properties: &CachedProperties<'_>,
+    scrutiny: Scrutiny,
+) -> Option<Exclusion> {
     if facts.window.is_none() && facts.output.is_none() {
         return None;
     }
     let output = match scrutiny {
-        Scrutiny::Full => asked.output(),
+        Scrutiny::Full => properties.output(),
         Scrutiny::Sole | Scrutiny::Lenient => None,
     };
     if let (Some(tokens), Some(most)) = (output, facts.output)
@@ -399,7 +403,7 @@ fn too_long(facts: &ModelFacts, asked: &Asked<'_>, scrutiny: Scrutiny) -> Option
         Scrutiny::Full => window.saturating_sub(output),
         Scrutiny::Sole | Scrutiny::Lenient => window.saturating_add(window / 10),
     };
-    let input = asked.exceeds(room)?;
+    let input = properties.exceeds(room)?;
     Some(Exclusion::Window {
         tokens: input.saturating_add(output),
         window,

@@ -28,8 +28,8 @@ pub(super) struct Fake {
     pub(super) random: u64,
     pub(super) standings: HashMap<TargetId, Standing>,
     pub(super) costs: HashMap<TargetId, u64>,
-    pub(super) asked_of_call: Cell<u32>,
-    pub(super) asked_of_view: Cell<u32>,
+    pub(super) call_reads: Cell<u32>,
+    pub(super) view_reads: Cell<u32>,
 }
 
 impl Default for Fake {
@@ -46,8 +46,8 @@ impl Default for Fake {
             random: 7,
             standings: HashMap::new(),
             costs: HashMap::new(),
-            asked_of_call: Cell::new(0),
-            asked_of_view: Cell::new(0),
+            call_reads: Cell::new(0),
+            view_reads: Cell::new(0),
         }
     }
 }
@@ -98,7 +98,7 @@ impl Fake {
     }
 
     fn count_call<T>(&self, answer: T) -> T {
-        self.asked_of_call.set(self.asked_of_call.get() + 1);
+        self.call_reads.set(self.call_reads.get() + 1);
         answer
     }
 }
@@ -139,7 +139,7 @@ impl Properties for Fake {
 
 impl View for Fake {
     fn standing(&self, target: TargetId) -> Standing {
-        self.asked_of_view.set(self.asked_of_view.get() + 1);
+        self.view_reads.set(self.view_reads.get() + 1);
         self.standings
             .get(&target)
             .copied()
@@ -147,7 +147,7 @@ impl View for Fake {
     }
 
     fn cost(&self, target: TargetId) -> Option<u64> {
-        self.asked_of_view.set(self.asked_of_view.get() + 1);
+        self.view_reads.set(self.view_reads.get() + 1);
         self.costs.get(&target).copied()
     }
 }

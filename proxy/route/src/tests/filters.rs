@@ -226,7 +226,7 @@ fn what_takes_a_look_at_the_body_is_left_to_the_provider_of_a_sole_target() {
     };
     let plan = table.plan(&fake.request(), &fake, fake.now).unwrap();
     assert_eq!(order(&plan), ["one"]);
-    assert_eq!(fake.asked_of_call.get(), 0);
+    assert_eq!(fake.call_reads.get(), 0);
     let blind = ModelFacts {
         images: Some(false),
         ..UNKNOWN

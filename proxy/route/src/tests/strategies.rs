@@ -20,7 +20,7 @@ fn fallback_is_the_alias_order_and_asks_for_nothing_else() {
     let table = fast(&["c", "a", "b"], Strategy::Fallback);
     let fake = Fake::default();
     assert_eq!(order(&table, &fake), ["c", "a", "b"]);
-    assert_eq!(fake.asked_of_call.get(), 0);
+    assert_eq!(fake.call_reads.get(), 0);
 }
 
 #[test]

@@ -336,7 +336,7 @@ impl Known<'_> {
 
     /// The sentence about a name that nothing has.
     fn nobody(&self, model: &str) -> String {
-        let ways = FAMILIES.iter().filter_map(|(_, dialect)| {
+        let routes = FAMILIES.iter().filter_map(|(_, dialect)| {
             let plan = self.plan(model, *dialect).ok()?;
             let upstream = &plan.first().upstream.name;
             Some(format!(
@@ -344,7 +344,7 @@ impl Known<'_> {
                 dialect.name()
             ))
         });
-        let ways: Vec<_> = ways.collect();
+        let routes: Vec<_> = routes.collect();
         let aliases: Vec<_> = self.config.models.keys().map(String::as_str).collect();
         let aliases = match aliases.is_empty() {
             true => "there are none".to_owned(),
@@ -352,7 +352,7 @@ impl Known<'_> {
         };
         format!(
             "no alias is named `{model}` ({aliases}); requests for it pass as they are, once each: {}",
-            ways.join(", ")
+            routes.join(", ")
         )
     }
 }

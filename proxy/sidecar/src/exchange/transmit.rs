@@ -30,9 +30,9 @@ use crate::{
     upstream::{Connection, Inbound, Payload, SendError},
 };
 
-/// Longest time for which a stream's beginning is held after its head. SDKs wait for a head, and
+/// Longest time for which a stream's beginning is kept back after its head. SDKs wait for a head, and
 /// some proxies between do not wait for ever.
-const HELD_TIME: Duration = Duration::from_secs(15);
+const HOLD_TIME: Duration = Duration::from_secs(15);
 
 /// The clocks of an attempt: each runs by itself, and no comment, blank line or ping feeds one.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +93,7 @@ pub(super) struct Begun {
 
 /// The end of a request, as far as it is waited for here.
 pub(super) enum Sent {
-    /// A head, and where it is a success of which the beginning is held, its first content.
+    /// A head, and where it is a success whose beginning is kept back, its first content.
     Reply(Response<Inbound>),
     /// An error inside a success; the reply as it came, and what it reported before.
     InBand(Box<ErrorFacts>, Response<Inbound>, Option<Usage>),
@@ -185,10 +185,10 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         return Sent::Reply(reply);
     }
     let (head, mut body) = reply.into_parts();
-    let mut held = Beginning::new(dialect, streaming);
+    let mut beginning = Beginning::new(dialect, streaming);
     let mut news = Instant::now();
     // The app is to see that something is there, whether or not there is content.
-    let commits = news + HELD_TIME;
+    let commits = news + HOLD_TIME;
     loop {
         let patience = match streaming {
             true => clocks.bounded(clocks.content).min(commits),
@@ -196,10 +196,10 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         };
         let (mut verdict, ended) = match timeout_at(patience, body.frame()).await {
             Err(_) if streaming && commits <= patience => {
-                return Sent::Reply(before_content(head, held, body));
+                return Sent::Reply(before_content(head, beginning, body));
             }
-            Err(_) => return Sent::NoContent(held.begun(head.status)),
-            Ok(Some(Err(error))) => return Sent::Broken(held.begun(head.status), error),
+            Err(_) => return Sent::NoContent(beginning.begun(head.status)),
+            Ok(Some(Err(error))) => return Sent::Broken(beginning.begun(head.status), error),
             Ok(Some(Ok(frame))) => {
                 // A body of known length is not asked for its end.
                 let ended = body.is_end_stream();
@@ -207,7 +207,7 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
                 // Nearly every whole reply comes in one piece, which is read where it is.
                 if ended
                     && !streaming
-                    && held.frames.is_empty()
+                    && beginning.frames.is_empty()
                     && let Some(bytes) = data
                     && let Some(verdict) = hold::read_document(dialect, bytes)
                 {
@@ -221,27 +221,29 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
                 if !streaming && data.is_some_and(|bytes| !bytes.trim_ascii().is_empty()) {
                     news = Instant::now();
                 }
-                (held.push(frame), ended)
+                (beginning.push(frame), ended)
             }
             Ok(None) => (Verdict::Wait, true),
         };
         if ended && matches!(verdict, Verdict::Wait) {
-            verdict = match held.finish() {
-                Verdict::Wait if streaming => return Sent::Unterminated(held.begun(head.status)),
+            verdict = match beginning.finish() {
+                Verdict::Wait if streaming => {
+                    return Sent::Unterminated(beginning.begun(head.status));
+                }
                 // It is empty, and the app's to make something of.
                 Verdict::Wait => Verdict::Content,
                 verdict => verdict,
             };
         }
         match verdict {
-            Verdict::Wait if !held.is_full() => {}
-            Verdict::Wait => return Sent::Reply(before_content(head, held, body)),
+            Verdict::Wait if !beginning.is_full() => {}
+            Verdict::Wait => return Sent::Reply(before_content(head, beginning, body)),
             Verdict::Content => {
-                return Sent::Reply(Response::from_parts(head, held.put_back(body)));
+                return Sent::Reply(Response::from_parts(head, beginning.put_back(body)));
             }
             Verdict::Error(facts) => {
-                let usage = held.hold.usage();
-                let reply = Response::from_parts(head, held.put_back(body));
+                let usage = beginning.hold.usage();
+                let reply = Response::from_parts(head, beginning.put_back(body));
                 return Sent::InBand(facts, reply, usage);
             }
         }
@@ -253,8 +255,8 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
 pub(super) struct BeforeContent;
 
 /// A reply that was held for as long as it may be.
-fn before_content(head: Parts, held: Beginning, body: Inbound) -> Response<Inbound> {
-    let mut reply = Response::from_parts(head, held.put_back(body));
+fn before_content(head: Parts, beginning: Beginning, body: Inbound) -> Response<Inbound> {
+    let mut reply = Response::from_parts(head, beginning.put_back(body));
     reply.extensions_mut().insert(BeforeContent);
     reply
 }

@@ -44,9 +44,12 @@ const PAIRS: &[(&str, &str, &str)] = &[
 
 #[test]
 fn an_order_weighs_less_where_it_is_not_the_readers() {
-    for (rule, order, told) in PAIRS {
-        let (order, told) = (found(order).0, found(told).0);
-        assert!(told < order && told < 10, "{rule}: {told} of {order}");
+    for (rule, order, mention) in PAIRS {
+        let (order, mention) = (found(order).0, found(mention).0);
+        assert!(
+            mention < order && mention < 10,
+            "{rule}: {mention} of {order}"
+        );
     }
 }
 

@@ -298,8 +298,8 @@ mod tests {
             first_content: SECOND,
         };
         let mut clock = Clock::start(waits, None, Some(window));
-        let held = Some(Instant::now() + SECOND / 2);
-        for (hold_until, expected) in [(vec![None; 2], 1), (vec![None, None, held, held], 3)] {
+        let hold = Some(Instant::now() + SECOND / 2);
+        for (hold_until, expected) in [(vec![None; 2], 1), (vec![None, None, hold, hold], 3)] {
             let task = tokio::spawn(async move {
                 poll_fn(|context| {
                     for until in &hold_until {

@@ -67,7 +67,7 @@ pub(super) fn bucket(amount: u64) -> Ask {
     }
 }
 
-pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<LoadedPolicy> {
+pub(super) fn loaded(policy: Policy, stores: &Stores) -> Arc<LoadedPolicy> {
     let rewrites = matches!(policy, Rewrites | Holds | RefusesReply | Ponders);
     let manifest = Manifest {
         name: "p".into(),

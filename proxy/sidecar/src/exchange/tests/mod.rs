@@ -235,8 +235,10 @@ fn rig(policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
 fn rig_of(yaml: &str, policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
     let config = crate::config::tests::read(yaml);
     let stores = Stores::in_memory();
-    let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
-    let chain = Chain::new(links.collect());
+    let loaded = policies
+        .iter()
+        .map(|policy| fakes::loaded(*policy, &stores));
+    let chain = Chain::new(loaded.collect());
     let generation = Generation::of(1, config, chain, &Lasting::default());
     let shared = Arc::new(Shared::new(generation));
     let upstream = FakeUpstream::default();

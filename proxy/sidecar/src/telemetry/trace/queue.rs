@@ -29,7 +29,7 @@ struct State {
     /// Spans of those.
     spans: usize,
     /// Spans that are being exported.
-    under_way: usize,
+    exporting: usize,
     /// Nothing waits for more of it.
     hurry: bool,
 }
@@ -96,7 +96,7 @@ impl Queue {
             taken.extend(state.waiting.pop_front());
         }
         state.spans -= spans;
-        state.under_way = spans;
+        state.exporting = spans;
         (!taken.is_empty()).then_some(taken)
     }
 
@@ -108,7 +108,7 @@ impl Queue {
 
     /// Notes that what was taken is done with.
     pub(super) fn note_done(&self) {
-        self.state.lock().under_way = 0;
+        self.state.lock().exporting = 0;
         self.done.notify_one();
     }
 
@@ -120,7 +120,7 @@ impl Queue {
         loop {
             let left = {
                 let state = self.state.lock();
-                state.spans + state.under_way
+                state.spans + state.exporting
             };
             if left == 0 || timeout_at(end, self.done.notified()).await.is_err() {
                 return left;

@@ -146,13 +146,13 @@ fn a_stream_as_one_array_is_read_like_its_events() {
 #[test]
 fn an_error_takes_the_place_of_the_rest() {
     let error = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#;
-    let told = r#"error Some(503) Some("UNAVAILABLE")"#;
-    assert_eq!(whole(error), [told]);
-    assert_eq!(whole(&format!("[{error}]")), [told]);
+    let failed = r#"error Some(503) Some("UNAVAILABLE")"#;
+    assert_eq!(whole(error), [failed]);
+    assert_eq!(whole(&format!("[{error}]")), [failed]);
     let begun = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#;
     assert_eq!(
         stream(&[begun, error, begun]),
-        ["begin - -", "text 0 a", told]
+        ["begin - -", "text 0 a", failed]
     );
 }
 

@@ -51,7 +51,7 @@ impl Plan {
         dropped: &mut Dropped,
     ) -> Result<Self, Refused> {
         let takes = target.takes;
-        let asked = match request.max_output {
+        let requested = match request.max_output {
             Some(number) => Some(
                 Cursor::new(number)
                     .count()?
@@ -60,9 +60,9 @@ impl Plan {
             None => None,
         };
         // More than a model generates is refused, and less never cuts what it could have said.
-        let asked = asked.map(|max| takes.output.map_or(max, |most| max.min(most)));
+        let requested = requested.map(|max| takes.output.map_or(max, |most| max.min(most)));
         let mut plan = Self {
-            max: asked.or(takes.output).unwrap_or(DEFAULT_MAX),
+            max: requested.or(takes.output).unwrap_or(DEFAULT_MAX),
             thinking: Thinking::Unsaid,
             effort: None,
             reasons: takes.reasons_by_default,
@@ -84,7 +84,7 @@ impl Plan {
             plan.thinking = Thinking::Adaptive;
         }
         if let Thinking::Budget { tokens } = plan.thinking {
-            if asked.is_none() && takes.output.is_none() {
+            if requested.is_none() && takes.output.is_none() {
                 plan.max = (DEFAULT_MAX + tokens).min(MOST_DEFAULT_MAX);
             }
             let most = plan.max.saturating_sub(LEAST_ANSWER);

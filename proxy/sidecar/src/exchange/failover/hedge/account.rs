@@ -28,7 +28,7 @@ pub(in crate::exchange) struct Hedges {
     state: Arc<AliasState>,
     /// None before there is a hedge: one exchange has one at most.
     reserved: Option<ReservedHedge>,
-    under_way: Option<UnderWay>,
+    in_flight: Option<InFlight>,
     winner: Winner,
     /// It is the exchange's last attempt: what that took, it took.
     is_last: bool,
@@ -37,7 +37,7 @@ pub(in crate::exchange) struct Hedges {
 }
 
 /// A hedge that has neither answered nor lost.
-struct UnderWay {
+struct InFlight {
     /// `upstream/model`.
     target: String,
     upstream: Arc<str>,
@@ -71,7 +71,7 @@ impl Hedges {
         Some(Box::new(Self {
             state: Arc::clone(state),
             reserved: None,
-            under_way: None,
+            in_flight: None,
             winner: Winner::None,
             is_last: false,
             cost: None,
@@ -90,7 +90,7 @@ impl Hedges {
 
     /// Lists a hedge that was under way when the app left.
     pub(in crate::exchange) fn left(&mut self, record: &mut Record, spent: Spent) {
-        let Some(hedge) = self.under_way.take() else {
+        let Some(hedge) = self.in_flight.take() else {
             return;
         };
         self.cost = spent.cost;
@@ -124,7 +124,7 @@ impl Hedges {
     }
 }
 
-impl UnderWay {
+impl InFlight {
     fn ended(&self, end: Attempted, spent: Spent) -> EarlierAttempt {
         metrics::attempt_result(&self.upstream, end.class);
         EarlierAttempt {
@@ -170,7 +170,7 @@ impl ExchangeGuard {
             trial.leave_out();
         }
         if let Some(hedges) = &mut self.hedges {
-            hedges.under_way = Some(UnderWay {
+            hedges.in_flight = Some(InFlight {
                 target: rendered.terms.target.clone(),
                 upstream,
                 begun,
@@ -197,7 +197,7 @@ impl ExchangeGuard {
         };
         hedges.cost = spent.cost;
         hedges.winner = winner;
-        if let Some(hedge) = hedges.under_way.take() {
+        if let Some(hedge) = hedges.in_flight.take() {
             self.record.earlier.push(hedge.ended(end, spent));
         }
     }
@@ -205,7 +205,7 @@ impl ExchangeGuard {
     /// Makes the hedge the attempt that the exchange is read and settled by. `end` and `seen` are
     /// those of the first one.
     pub(super) fn take_over_hedge(&mut self, end: Attempted, seen: &Observed, reading: Reading) {
-        let hedge = self.hedges.as_mut().and_then(|all| all.under_way.take());
+        let hedge = self.hedges.as_mut().and_then(|all| all.in_flight.take());
         let Some(hedge) = hedge else { return };
         self.ledger.exchange_with_hedge();
         let spent = self.ledger.conclude_hedge(seen);

@@ -128,8 +128,10 @@ fn scene_of(
 ) -> Scene {
     let config = crate::config::tests::read(yaml);
     let stores = Stores::in_memory();
-    let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
-    let chain = Chain::new(links.collect());
+    let loaded = policies
+        .iter()
+        .map(|policy| fakes::loaded(*policy, &stores));
+    let chain = Chain::new(loaded.collect());
     let generation = Generation::of(1, config, chain, &Lasting::default());
     let shared = Arc::new(Shared::new(generation));
     let providers = Providers {

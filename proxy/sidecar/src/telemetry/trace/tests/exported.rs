@@ -131,12 +131,12 @@ async fn what_has_no_room_is_dropped_while_a_collector_is_slow() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_tried_again_after_what_the_collector_says_or_a_pause() {
-    let told = Answer {
+    let limited = Answer {
         retry_after: Some(Duration::from_secs(7)),
         ..status(429)
     };
     let gone = || Err("no connection to the collector".to_owned());
-    let (rig, mut exporter) = rig([(0, Ok(told)), (0, gone()), (0, Ok(status(503)))]);
+    let (rig, mut exporter) = rig([(0, Ok(limited)), (0, gone()), (0, Ok(status(503)))]);
     rig.end(4);
     work(&mut exporter, 60).await;
     let got = rig.got();

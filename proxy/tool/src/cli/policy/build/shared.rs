@@ -19,13 +19,13 @@ use super::output;
 /// Chooses the folder: what was asked for, else cargo's own variable, else one of the user's cache,
 /// by the version of the SDK, the compiler and the flags. `environment` gives variables.
 pub(super) fn folder(
-    asked: Option<&Path>,
+    requested: Option<&Path>,
     compiler: &Path,
     flags: &str,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<PathBuf, String> {
     let variable = |name| environment(name).filter(|value| !value.is_empty());
-    let named = asked
+    let named = requested
         .map(Path::to_owned)
         .or_else(|| variable("CARGO_TARGET_DIR").map(PathBuf::from));
     if let Some(folder) = named {
@@ -116,7 +116,8 @@ mod tests {
             ("XDG_CACHE_HOME", "/c"),
             ("HOME", "/h"),
         ]);
-        let of = |asked: Option<&str>| folder(asked.map(Path::new), Path::new(RUSTC), "", all);
+        let of =
+            |requested: Option<&str>| folder(requested.map(Path::new), Path::new(RUSTC), "", all);
         assert_eq!(of(Some("/a")).unwrap(), Path::new("/a"));
         assert_eq!(of(None).unwrap(), Path::new("/b"));
         let relative = of(Some("target")).unwrap();

@@ -13,7 +13,7 @@ use super::{
         },
         HOME, read, through, with, write,
     },
-    asked, body, call, refused, result, text, tool, turn,
+    body, call, question, refused, result, text, tool, turn,
 };
 
 #[test]
@@ -152,7 +152,7 @@ fn instructions_alone_are_the_users() {
 
 #[test]
 fn a_reply_that_was_begun_is_refused_by_models_that_refuse_it() {
-    let mut request = asked();
+    let mut request = question();
     request.turns.push(turn(Role::Assistant, [text("{ ")]));
     let (written, _) = body(&request, &ModelTakes::default());
     assert_eq!(written["messages"][1]["content"][0]["text"], "{");
@@ -203,7 +203,7 @@ fn ids_are_letters_and_digits_and_calls_without_one_are_found_by_name() {
     let results = ids(2, "tool_use_id");
     assert_eq!(results, [1, 3, 2, 0].map(|at: usize| calls[at].clone()));
 
-    let mut request = asked();
+    let mut request = question();
     request
         .turns
         .push(turn(Role::User, [result(None, Some("f"), "r")]));
@@ -212,7 +212,7 @@ fn ids_are_letters_and_digits_and_calls_without_one_are_found_by_name() {
 
 #[test]
 fn calls_of_a_conversation_whose_tools_are_gone_need_one_that_can_t_be_called() {
-    let mut request = asked();
+    let mut request = question();
     request
         .turns
         .push(turn(Role::Assistant, [call(Some("1"), "f")]));
@@ -282,7 +282,7 @@ fn no_more_than_four_marks_for_the_cache_are_set() {
 
 #[test]
 fn arguments_that_are_no_object_are_refused() {
-    let mut request = asked();
+    let mut request = question();
     request.turns.push(turn(
         Role::Assistant,
         [Part::Call(Call {

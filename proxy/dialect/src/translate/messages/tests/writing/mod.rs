@@ -59,7 +59,7 @@ fn tool(name: &str) -> Tool<'_> {
     }
 }
 
-fn asked() -> Request<'static> {
+fn question() -> Request<'static> {
     Request {
         turns: vec![turn(Role::User, [text("hi")])],
         ..Request::default()

@@ -8,7 +8,7 @@ use super::{
         takes::ModelTakes,
         text::Text,
     },
-    asked, body, refused, tool,
+    body, question, refused, tool,
 };
 
 #[test]
@@ -29,12 +29,12 @@ fn tools_have_an_objects_schema_and_no_more_of_them_are_written_than_may_be_call
             json!({"type": "object", "x": 1e2}),
         ),
     ] {
-        let mut request = asked();
+        let mut request = question();
         request.tools.push(tool);
         let (written, _) = body(&request, &ModelTakes::default());
         assert_eq!(written["tools"][0]["input_schema"], expected);
     }
-    let mut request = asked();
+    let mut request = question();
     request.tools = vec![tool("f"), tool("g"), tool("h")];
     request.choice = Some(Choice::Allowed {
         names: vec![Text::plain("h"), Text::plain("f")],
@@ -78,7 +78,7 @@ fn the_choice_of_tools_says_whether_several_may_be_called() {
         ),
     ];
     for (choice, parallel, expected) in choices {
-        let mut request = asked();
+        let mut request = question();
         request.tools = vec![tool("f")];
         (request.choice, request.parallel) = (choice(), parallel);
         assert_eq!(
@@ -86,7 +86,7 @@ fn the_choice_of_tools_says_whether_several_may_be_called() {
             expected
         );
     }
-    let mut request = asked();
+    let mut request = question();
     (request.tools, request.parallel) = (vec![tool("f")], Some(false));
     let takes = ModelTakes {
         refuses_parallel: true,
@@ -94,7 +94,7 @@ fn the_choice_of_tools_says_whether_several_may_be_called() {
     };
     assert_eq!(body(&request, &takes).1, ["parallel_tool_calls"]);
 
-    let mut request = asked();
+    let mut request = question();
     request.choice = Some(Choice::Required);
     assert_eq!(refused(&request, &ModelTakes::default()), "tool_choice");
     request.tools = vec![tool("f")];
@@ -107,22 +107,22 @@ fn the_choice_of_tools_says_whether_several_may_be_called() {
 
 #[test]
 fn the_most_tokens_are_the_callers_or_the_models_or_a_few_thousand() {
-    for (asked_for, output, expected) in [
+    for (requested, output, expected) in [
         (None, None, 8192),
         (None, Some(64_000), 64_000),
         (Some(&b"100"[..]), Some(64_000), 100),
         (Some(b"1e2"), None, 100),
         (Some(b"99999"), Some(64_000), 64_000),
     ] {
-        let mut request = asked();
-        request.max_output = asked_for;
+        let mut request = question();
+        request.max_output = requested;
         let takes = ModelTakes {
             output,
             ..ModelTakes::default()
         };
         assert_eq!(body(&request, &takes).0["max_tokens"], expected);
     }
-    let mut request = asked();
+    let mut request = question();
     request.max_output = Some(b"-1");
     assert_eq!(refused(&request, &ModelTakes::default()), "max_tokens");
 }
@@ -188,7 +188,7 @@ fn sampling_that_the_model_refuses_is_dropped_and_counted() {
         ),
         (takes, case(Some(b"1"), Some(b"0.95"), None), true, vec![]),
     ] {
-        let mut request = asked();
+        let mut request = question();
         (request.temperature, request.top_p, request.top_k) = (temperature, top_p, top_k);
         request.reasoning.effort = reasons.then_some(Effort::Low);
         assert_eq!(body(&request, &takes).1, dropped);
@@ -202,7 +202,7 @@ fn what_the_dialect_has_no_place_for_is_refused_by_name() {
         refuses_stop: true,
         ..ModelTakes::default()
     };
-    let mut request = asked();
+    let mut request = question();
     request.output = Output::JsonObject;
     assert_eq!(refused(&request, &ModelTakes::default()), "response_format");
     request.output = Output::Schema {
@@ -213,7 +213,7 @@ fn what_the_dialect_has_no_place_for_is_refused_by_name() {
     };
     assert_eq!(refused(&request, &takes), "response_format");
 
-    let mut request = asked();
+    let mut request = question();
     request.stop = vec![Text::plain("x")];
     assert_eq!(refused(&request, &takes), "stop");
     request.stop = vec![Text::plain("\n\n")];
@@ -237,7 +237,7 @@ fn what_the_dialect_has_no_place_for_is_refused_by_name() {
         (ExtraKind::ServiceTier, "service_tier", Ok("service_tier")),
         (ExtraKind::Metadata, "metadata", Ok("metadata")),
     ] {
-        let mut request = asked();
+        let mut request = question();
         request.extras.push(Extra {
             kind,
             field,

@@ -12,7 +12,7 @@ use super::{
         },
         HOME,
     },
-    adaptive, asked, body, budget, call, refused, result, tool, turn,
+    adaptive, body, budget, call, question, refused, result, tool, turn,
 };
 
 #[test]
@@ -163,7 +163,7 @@ fn reasoning_is_said_in_the_form_that_the_model_takes() {
             false,
         ),
     ] {
-        let mut request = asked();
+        let mut request = question();
         (request.reasoning.effort, request.reasoning.budget) = (effort, tokens);
         let (written, fields) = body(&request, &takes);
         let context = format!("{effort:?} {tokens:?} {takes:?}");
@@ -181,7 +181,7 @@ fn a_budget_leaves_room_to_answer_or_is_none() {
         (b"2048", json!({"type": "enabled", "budget_tokens": 1024})),
         (b"9000", json!({"type": "enabled", "budget_tokens": 7976})),
     ] {
-        let mut request = asked();
+        let mut request = question();
         request.max_output = Some(max);
         request.reasoning.effort = Some(Effort::High);
         assert_eq!(body(&request, &budget()).0["thinking"], expected);
@@ -194,7 +194,7 @@ fn a_budget_is_none_where_the_last_calls_were_not_thought_out_by_the_target() {
         text: Some(Text::plain("t")),
         opaque: Some(Opaque::of(origin, OpaqueKind::Signature, Text::plain("x"))),
     };
-    let mut request = asked();
+    let mut request = question();
     request.reasoning.effort = Some(Effort::Low);
     request.tools = vec![tool("f")];
     request.turns.push(turn(
@@ -222,7 +222,7 @@ fn a_budget_is_none_where_the_last_calls_were_not_thought_out_by_the_target() {
 
 #[test]
 fn a_forced_tool_is_refused_with_a_budget_and_taken_with_adaptive_thinking() {
-    let mut request = asked();
+    let mut request = question();
     request.reasoning.effort = Some(Effort::Low);
     request.tools = vec![tool("f")];
     request.choice = Some(Choice::Required);

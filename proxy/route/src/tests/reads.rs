@@ -9,7 +9,7 @@ use super::{
 use crate::{Family, ModelFacts, Request, Table};
 
 #[test]
-fn nothing_is_asked_about_a_wire() {
+fn nothing_is_read_about_a_wire() {
     let table = Table::new(
         vec![upstream("up", Family::Openai, true)],
         [alias("fast", &[("up", "one")])],
@@ -26,11 +26,11 @@ fn nothing_is_asked_about_a_wire() {
         assert_eq!(plan.candidates().count(), 1);
         assert!(plan.alias().is_none() && plan.first().id.is_none());
     }
-    assert_eq!((fake.asked_of_call.get(), fake.asked_of_view.get()), (0, 0));
+    assert_eq!((fake.call_reads.get(), fake.view_reads.get()), (0, 0));
 }
 
 #[test]
-fn a_call_is_asked_for_what_a_filter_needs_and_once() {
+fn properties_that_a_filter_needs_are_read_once() {
     let counted = |facts, bound| {
         let table = models(&[("a", facts), ("b", facts), ("c", facts)]);
         let fake = Fake {
@@ -38,8 +38,8 @@ fn a_call_is_asked_for_what_a_filter_needs_and_once() {
             ..Fake::default()
         };
         table.plan(&fake.request(), &fake, fake.now).unwrap();
-        assert_eq!(fake.asked_of_view.get(), 3);
-        fake.asked_of_call.get()
+        assert_eq!(fake.view_reads.get(), 3);
+        fake.call_reads.get()
     };
     let all = ModelFacts {
         tools: Some(true),
