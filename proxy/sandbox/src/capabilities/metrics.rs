@@ -36,45 +36,43 @@ pub trait Meter: Send + Sync {
     fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool;
 }
 
+type Labels = Vec<(String, String)>;
+
+impl State {
+    /// Returns the meter.
+    ///
+    /// # Errors
+    /// The policy is being loaded, and may call no import.
+    fn live_meter(&self) -> wasmtime::Result<&dyn Meter> {
+        self.live()?;
+        Ok(&*self.shared.meter)
+    }
+}
+
 impl wit::Host for State {
     fn count(&mut self, name: String, by: u64) -> wasmtime::Result<()> {
-        self.live()?;
-        counted(self.shared.meter.count(&name, by))
+        counted(self.live_meter()?.count(&name, by))
     }
 
-    fn count_labelled(
-        &mut self,
-        name: String,
-        labels: Vec<(String, String)>,
-        by: u64,
-    ) -> wasmtime::Result<()> {
-        self.live()?;
-        counted(self.shared.meter.count_labelled(&name, &labels, by))
+    fn count_labelled(&mut self, name: String, labels: Labels, by: u64) -> wasmtime::Result<()> {
+        counted(self.live_meter()?.count_labelled(&name, &labels, by))
     }
 
     fn observe_labelled(
         &mut self,
         name: String,
-        labels: Vec<(String, String)>,
+        labels: Labels,
         value: f64,
     ) -> wasmtime::Result<()> {
-        self.live()?;
-        counted(self.shared.meter.observe_labelled(&name, &labels, value))
+        counted(self.live_meter()?.observe_labelled(&name, &labels, value))
     }
 
-    fn gauge(
-        &mut self,
-        name: String,
-        labels: Vec<(String, String)>,
-        value: f64,
-    ) -> wasmtime::Result<()> {
-        self.live()?;
-        counted(self.shared.meter.gauge(&name, &labels, value))
+    fn gauge(&mut self, name: String, labels: Labels, value: f64) -> wasmtime::Result<()> {
+        counted(self.live_meter()?.gauge(&name, &labels, value))
     }
 
     fn observe(&mut self, name: String, value: f64) -> wasmtime::Result<()> {
-        self.live()?;
-        counted(self.shared.meter.observe(&name, value))
+        counted(self.live_meter()?.observe(&name, value))
     }
 }
 
