@@ -4354,6 +4354,27 @@ pub mod outrigger {
                 }
             }
             impl ::core::error::Error for Error {}
+            /// A kept reply whose question is like another one.
+            #[derive(Clone, PartialEq)]
+            pub struct Neighbour {
+                /// The key under which it was kept, for `find` and `decision.serve`.
+                pub key: _rt::String,
+                pub entry: Entry,
+                /// What was noted beside it.
+                pub note: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Neighbour {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Neighbour")
+                        .field("key", &self.key)
+                        .field("entry", &self.entry)
+                        .field("note", &self.note)
+                        .finish()
+                }
+            }
             #[allow(unused_unsafe, clippy::all)]
             /// Looks for a reply under `key` (512 bytes at most). With `share`, an exchange that finds
             /// nothing leads: others that look for the key while it is under way find it. In `on-request`
@@ -4675,6 +4696,684 @@ pub mod outrigger {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result9
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Names the partition of this request: within it, replies differ by their question alone. It is a
+            /// hash of the policy, the path, the model, of the whole body as it stands now but for the texts of
+            /// the passages `question` and the values at the JSON pointers `without`, and of `parts`, which say
+            /// whose the replies are. An error where there is no question, no part, or an empty one, and where
+            /// the body is no JSON or ambiguous. Returns a number that is valid in this exchange. In
+            /// `on-request` only.
+            #[allow(async_fn_in_trait)]
+            pub fn partition(
+                question: &[u32],
+                without: &[_rt::String],
+                parts: &[_rt::String],
+            ) -> ::core::result::Result<u32, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = question;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec2 = without;
+                    let len2 = vec2.len();
+                    let layout2 = _rt::alloc::Layout::from_size_align(
+                            vec2.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result2, _cleanup2) = wit_bindgen::rt::Cleanup::new(layout2);
+                    for (i, e) in vec2.into_iter().enumerate() {
+                        let base = result2
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len1;
+                            *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                        }
+                    }
+                    let vec4 = parts;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                            vec4.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/replies@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "partition"]
+                        fn wit_import6(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import6(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import6(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2,
+                        len2,
+                        result4,
+                        len4,
+                        ptr5,
+                    );
+                    let l7 = i32::from(*ptr5.add(0).cast::<u8>());
+                    let result14 = match l7 {
+                        0 => {
+                            let e = {
+                                let l8 = *ptr5
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                l8 as u32
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l9 = i32::from(
+                                    *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v13 = match l9 {
+                                    0 => Error::Unavailable,
+                                    n => {
+                                        debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                        let e13 = {
+                                            let l10 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l11 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
+                                            );
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        Error::Invalid(e13)
+                                    }
+                                };
+                                v13
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result14
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Finds the kept replies of a partition whose vectors are nearest to this one (a number that
+            /// `embeddings.embed` returned), `count` (16 at most) of those with a cosine of `least` or more,
+            /// nearest first, with that cosine. Vectors of another embedder are in no partition of this one's.
+            /// In `on-request` only.
+            #[allow(async_fn_in_trait)]
+            pub fn nearest(
+                partition: u32,
+                vector: u32,
+                least: f32,
+                count: u32,
+            ) -> ::core::result::Result<_rt::Vec<(f32, Neighbour)>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/replies@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "nearest"]
+                        fn wit_import1(_: i32, _: i32, _: f32, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(
+                        _: i32,
+                        _: i32,
+                        _: f32,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import1(
+                        _rt::as_i32(&partition),
+                        _rt::as_i32(&vector),
+                        _rt::as_f32(&least),
+                        _rt::as_i32(&count),
+                        ptr0,
+                    );
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result23 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base17 = l3;
+                                let len17 = l4;
+                                let mut result17 = _rt::Vec::with_capacity(len17);
+                                for i in 0..len17 {
+                                    let base = base17
+                                        .add(i * (24 + 6 * ::core::mem::size_of::<*const u8>()));
+                                    let e17 = {
+                                        let l5 = *base.add(0).cast::<f32>();
+                                        let l6 = *base.add(8).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        let l9 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l10 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len11 = l10;
+                                        let bytes11 = _rt::Vec::from_raw_parts(
+                                            l9.cast(),
+                                            len11,
+                                            len11,
+                                        );
+                                        let l12 = *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l13 = *base
+                                            .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l14 = *base
+                                            .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l15 = *base
+                                            .add(24 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len16 = l15;
+                                        (
+                                            l5,
+                                            Neighbour {
+                                                key: _rt::string_lift(bytes8),
+                                                entry: Entry {
+                                                    id: _rt::string_lift(bytes11),
+                                                    age_ms: l12 as u64,
+                                                    expires_in_ms: l13 as u64,
+                                                },
+                                                note: <_ as From<
+                                                    _rt::Vec<_>,
+                                                >>::from(_rt::Vec::from_raw_parts(l14.cast(), len16, len16)),
+                                            },
+                                        )
+                                    };
+                                    result17.push(e17);
+                                }
+                                _rt::cabi_dealloc(
+                                    base17,
+                                    len17 * (24 + 6 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result17
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l18 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v22 = match l18 {
+                                    0 => Error::Unavailable,
+                                    n => {
+                                        debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        Error::Invalid(e22)
+                                    }
+                                };
+                                v22
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result23
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// As `keep`, to be found by `nearest`, too, until it is evicted, with a note of 4 KiB at most.
+            #[allow(async_fn_in_trait)]
+            pub fn keep_near(
+                key: &str,
+                keeping: Keeping,
+                partition: u32,
+                vector: u32,
+                note: &[u8],
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = key;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let Keeping {
+                        ttl_ms: ttl_ms1,
+                        tool_calls: tool_calls1,
+                        max_bytes: max_bytes1,
+                    } = keeping;
+                    let vec2 = note;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/replies@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "keep-near"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: i64,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: i64,
+                        _: i32,
+                        _: i32,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        _rt::as_i64(ttl_ms1),
+                        match tool_calls1 {
+                            true => 1,
+                            false => 0,
+                        },
+                        _rt::as_i32(max_bytes1),
+                        _rt::as_i32(&partition),
+                        _rt::as_i32(&vector),
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result11 = match l5 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v10 = match l6 {
+                                    0 => Error::Unavailable,
+                                    n => {
+                                        debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                        let e10 = {
+                                            let l7 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l8 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
+                                            );
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        Error::Invalid(e10)
+                                    }
+                                };
+                                v10
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result11
+                }
+            }
+        }
+        /// Vectors of texts, by the embedder that the operator configured. Its calls are bounded in time;
+        /// what it said of a text before is remembered.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod embeddings {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[derive(Clone, PartialEq)]
+            pub enum Error {
+                /// There is no embedder, it did not answer in its time, or not with vectors: go on without.
+                Unavailable,
+                /// The texts are wrong: none or more than 16, an empty one, or one that is larger than the
+                /// configured bound.
+                Invalid(_rt::String),
+            }
+            impl ::core::fmt::Debug for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Error::Unavailable => {
+                            f.debug_tuple("Error::Unavailable").finish()
+                        }
+                        Error::Invalid(e) => {
+                            f.debug_tuple("Error::Invalid").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Error {}
+            #[allow(unused_unsafe, clippy::all)]
+            /// Embeds texts. Returns a number for each one's vector, valid in this exchange, of which there
+            /// are 64 at most. In `on-request` only.
+            #[allow(async_fn_in_trait)]
+            pub fn embed(
+                texts: &[_rt::String],
+            ) -> ::core::result::Result<_rt::Vec<u32>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec1 = texts;
+                    let len1 = vec1.len();
+                    let layout1 = _rt::alloc::Layout::from_size_align(
+                            vec1.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result1, _cleanup1) = wit_bindgen::rt::Cleanup::new(layout1);
+                    for (i, e) in vec1.into_iter().enumerate() {
+                        let base = result1
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec0 = e;
+                            let ptr0 = vec0.as_ptr().cast::<u8>();
+                            let len0 = vec0.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len0;
+                            *base.add(0).cast::<*mut u8>() = ptr0.cast_mut();
+                        }
+                    }
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/embeddings@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "embed"]
+                        fn wit_import3(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import3(result1, len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result13 = match l4 {
+                        0 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l6 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                <_ as From<
+                                    _rt::Vec<_>,
+                                >>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7))
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v12 = match l8 {
+                                    0 => Error::Unavailable,
+                                    n => {
+                                        debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                        let e12 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Error::Invalid(e12)
+                                    }
+                                };
+                                v12
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result13
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The numbers of a vector; its length is 1. In `on-request` only.
+            #[allow(async_fn_in_trait)]
+            pub fn vector(id: u32) -> _rt::Vec<f32> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/embeddings@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "vector"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(_rt::as_i32(&id), ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let len4 = l3;
+                    let result5 = <_ as From<
+                        _rt::Vec<_>,
+                    >>::from(_rt::Vec::from_raw_parts(l2.cast(), len4, len4));
+                    result5
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What the vectors are made by, `upstream/model`: those of different embedders can't be compared.
+            #[allow(async_fn_in_trait)]
+            pub fn embedder() -> ::core::option::Option<_rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "outrigger:policy/embeddings@0.4.0")]
+                    unsafe extern "C" {
+                        #[link_name = "embedder"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result6 = match l2 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(
+                                    l3.cast(),
+                                    len5,
+                                    len5,
+                                );
+                                _rt::string_lift(bytes5)
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result6
                 }
             }
         }
@@ -6581,6 +7280,23 @@ mod _rt {
             self as f64
         }
     }
+    pub fn as_f32<T: AsF32>(t: T) -> f32 {
+        t.as_f32()
+    }
+    pub trait AsF32 {
+        fn as_f32(self) -> f32;
+    }
+    impl<'a, T: Copy + AsF32> AsF32 for &'a T {
+        fn as_f32(self) -> f32 {
+            (*self).as_f32()
+        }
+    }
+    impl AsF32 for f32 {
+        #[inline]
+        fn as_f32(self) -> f32 {
+            self as f32
+        }
+    }
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
@@ -6618,9 +7334,9 @@ macro_rules! __export_guest_impl {
         (link_section =
         "component-type:wit-bindgen:0.61.1:outrigger:policy@0.4.0:guest:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 5394] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 5770] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x96)\x01A\x02\x01A$\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8e,\x01A\x02\x01A&\x01\
 B'\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04uni\
 t\x03\0\x04\x01r\x05\x02idy\x05place\x03\x07messagey\x04texts\x04json\x7f\x04\0\x07\
 passage\x03\0\x06\x01r\x06\x07channely\x06choicey\x05place\x03\x04texts\x04json\x7f\
@@ -6711,34 +7427,43 @@ value\x02\x06ttl-msw\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06
 delete\x01\x08\x01j\x01x\x01\x01\x01@\x03\x03keys\x02byx\x06ttl-msw\0\x09\x04\0\x09\
 increment\x01\x0a\x01j\x01\x7f\x01\x01\x01@\x04\x03keys\x08expected\x03\x05value\
 \x02\x06ttl-msw\0\x0b\x04\0\x0fcompare-and-set\x01\x0c\x03\0\x1doutrigger:policy\
-/values@0.4.0\x05\x0d\x01B\x10\x01r\x03\x02ids\x06age-msw\x0dexpires-in-msw\x04\0\
+/values@0.4.0\x05\x0d\x01B\x1f\x01r\x03\x02ids\x06age-msw\x0dexpires-in-msw\x04\0\
 \x05entry\x03\0\0\x01q\x03\x06absent\0\0\x04kept\x01\x01\0\x09under-way\x01\x01\0\
 \x04\0\x05found\x03\0\x02\x01r\x03\x06ttl-msw\x0atool-calls\x7f\x09max-bytesy\x04\
 \0\x07keeping\x03\0\x04\x01q\x02\x0bunavailable\0\0\x07invalid\x01s\0\x04\0\x05e\
-rror\x03\0\x06\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x08\x04\0\x04\
-find\x01\x09\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0a\x04\0\x04keep\x01\
-\x0b\x01@\x01\x03keys\0\x0a\x04\0\x05evict\x01\x0c\x03\0\x1eoutrigger:policy/rep\
-lies@0.4.0\x05\x0e\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\0\x01p\x01\
-\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0atimeout-msy\x04\
-\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\x04\0\x06ans\
-wer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01s\0\x09too-l\
-arge\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04call\x05\0\x0a\
-\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x0f\x02\x03\0\0\
-\x08decision\x02\x03\0\0\x05delta\x02\x03\0\0\x07failure\x02\x03\0\0\x08manifest\
-\x02\x03\0\0\x07outcome\x02\x03\0\0\x07refusal\x02\x03\0\x01\x07request\x02\x03\0\
-\x01\x0areply-head\x01B#\x02\x03\x02\x01\x10\x04\0\x08decision\x03\0\0\x02\x03\x02\
-\x01\x11\x04\0\x05delta\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x07failure\x03\0\x04\
-\x02\x03\x02\x01\x13\x04\0\x08manifest\x03\0\x06\x02\x03\x02\x01\x14\x04\0\x07ou\
-tcome\x03\0\x08\x02\x03\x02\x01\x15\x04\0\x07refusal\x03\0\x0a\x02\x03\x02\x01\x16\
-\x04\0\x07request\x03\0\x0c\x02\x03\x02\x01\x17\x04\0\x0areply-head\x03\0\x0e\x01\
-@\0\0\x07\x04\0\x08describe\x01\x10\x01j\0\x01s\x01@\x01\x06configs\0\x11\x04\0\x09\
-configure\x01\x12\x01h\x0d\x01@\x01\x07request\x13\0\x01\x04\0\x0aon-request\x01\
-\x14\x01h\x0f\x01p\x03\x01ks\x01p\x17\x01j\x01\x18\x01\x0b\x01@\x02\x04head\x15\x06\
-deltas\x16\0\x19\x04\0\x08on-reply\x01\x1a\x01@\x01\x07failure\x05\0\x01\x04\0\x0a\
-on-failure\x01\x1b\x01@\x01\x07outcome\x09\x01\0\x04\0\x06on-end\x01\x1c\x04\0\x1d\
-outrigger:policy/policy@0.4.0\x05\x18\x04\0\x1coutrigger:policy/guest@0.4.0\x04\0\
-\x0b\x0b\x01\0\x05guest\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-c\
-omponent\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+rror\x03\0\x06\x01p}\x01r\x03\x03keys\x05entry\x01\x04note\x08\x04\0\x09neighbou\
+r\x03\0\x09\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x0b\x04\0\x04fi\
+nd\x01\x0c\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0d\x04\0\x04keep\x01\
+\x0e\x01@\x01\x03keys\0\x0d\x04\0\x05evict\x01\x0f\x01py\x01ps\x01j\x01y\x01\x07\
+\x01@\x03\x08question\x10\x07without\x11\x05parts\x11\0\x12\x04\0\x09partition\x01\
+\x13\x01o\x02v\x0a\x01p\x14\x01j\x01\x15\x01\x07\x01@\x04\x09partitiony\x06vecto\
+ry\x05leastv\x05county\0\x16\x04\0\x07nearest\x01\x17\x01@\x05\x03keys\x07keepin\
+g\x05\x09partitiony\x06vectory\x04note\x08\0\x0d\x04\0\x09keep-near\x01\x18\x03\0\
+\x1eoutrigger:policy/replies@0.4.0\x05\x0e\x01B\x0d\x01q\x02\x0bunavailable\0\0\x07\
+invalid\x01s\0\x04\0\x05error\x03\0\0\x01ps\x01py\x01j\x01\x03\x01\x01\x01@\x01\x05\
+texts\x02\0\x04\x04\0\x05embed\x01\x05\x01pv\x01@\x01\x02idy\0\x06\x04\0\x06vect\
+or\x01\x07\x01ks\x01@\0\0\x08\x04\0\x08embedder\x01\x09\x03\0!outrigger:policy/e\
+mbeddings@0.4.0\x05\x0f\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\0\x01\
+p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0atimeout-ms\
+y\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\x04\0\x06\
+answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01s\0\x09to\
+o-large\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04call\x05\0\
+\x0a\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x10\x02\x03\
+\0\0\x08decision\x02\x03\0\0\x05delta\x02\x03\0\0\x07failure\x02\x03\0\0\x08mani\
+fest\x02\x03\0\0\x07outcome\x02\x03\0\0\x07refusal\x02\x03\0\x01\x07request\x02\x03\
+\0\x01\x0areply-head\x01B#\x02\x03\x02\x01\x11\x04\0\x08decision\x03\0\0\x02\x03\
+\x02\x01\x12\x04\0\x05delta\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x07failure\x03\0\
+\x04\x02\x03\x02\x01\x14\x04\0\x08manifest\x03\0\x06\x02\x03\x02\x01\x15\x04\0\x07\
+outcome\x03\0\x08\x02\x03\x02\x01\x16\x04\0\x07refusal\x03\0\x0a\x02\x03\x02\x01\
+\x17\x04\0\x07request\x03\0\x0c\x02\x03\x02\x01\x18\x04\0\x0areply-head\x03\0\x0e\
+\x01@\0\0\x07\x04\0\x08describe\x01\x10\x01j\0\x01s\x01@\x01\x06configs\0\x11\x04\
+\0\x09configure\x01\x12\x01h\x0d\x01@\x01\x07request\x13\0\x01\x04\0\x0aon-reque\
+st\x01\x14\x01h\x0f\x01p\x03\x01ks\x01p\x17\x01j\x01\x18\x01\x0b\x01@\x02\x04hea\
+d\x15\x06deltas\x16\0\x19\x04\0\x08on-reply\x01\x1a\x01@\x01\x07failure\x05\0\x01\
+\x04\0\x0aon-failure\x01\x1b\x01@\x01\x07outcome\x09\x01\0\x04\0\x06on-end\x01\x1c\
+\x04\0\x1doutrigger:policy/policy@0.4.0\x05\x19\x04\0\x1coutrigger:policy/guest@\
+0.4.0\x04\0\x0b\x0b\x01\0\x05guest\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -6751,8 +7476,8 @@ pub use __export_guest_impl as export_guest;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4989] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1%\x01A\x02\x01A\x1a\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 5365] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9(\x01A\x02\x01A\x1c\
 \x01B'\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04\
 unit\x03\0\x04\x01r\x05\x02idy\x05place\x03\x07messagey\x04texts\x04json\x7f\x04\
 \0\x07passage\x03\0\x06\x01r\x06\x07channely\x06choicey\x05place\x03\x04texts\x04\
@@ -6843,22 +7568,31 @@ ber\0\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x0
 \x06delete\x01\x08\x01j\x01x\x01\x01\x01@\x03\x03keys\x02byx\x06ttl-msw\0\x09\x04\
 \0\x09increment\x01\x0a\x01j\x01\x7f\x01\x01\x01@\x04\x03keys\x08expected\x03\x05\
 value\x02\x06ttl-msw\0\x0b\x04\0\x0fcompare-and-set\x01\x0c\x03\0\x1doutrigger:p\
-olicy/values@0.4.0\x05\x0d\x01B\x10\x01r\x03\x02ids\x06age-msw\x0dexpires-in-msw\
+olicy/values@0.4.0\x05\x0d\x01B\x1f\x01r\x03\x02ids\x06age-msw\x0dexpires-in-msw\
 \x04\0\x05entry\x03\0\0\x01q\x03\x06absent\0\0\x04kept\x01\x01\0\x09under-way\x01\
 \x01\0\x04\0\x05found\x03\0\x02\x01r\x03\x06ttl-msw\x0atool-calls\x7f\x09max-byt\
 esy\x04\0\x07keeping\x03\0\x04\x01q\x02\x0bunavailable\0\0\x07invalid\x01s\0\x04\
-\0\x05error\x03\0\x06\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x08\x04\
-\0\x04find\x01\x09\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0a\x04\0\x04\
-keep\x01\x0b\x01@\x01\x03keys\0\x0a\x04\0\x05evict\x01\x0c\x03\0\x1eoutrigger:po\
-licy/replies@0.4.0\x05\x0e\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\0\x01\
-p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0atimeout-ms\
-y\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\x04\0\x06\
-answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01s\0\x09to\
-o-large\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04call\x05\0\
-\x0a\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x0f\x04\0<o\
-utrigger:policy/guest-with-all-of-its-exports-removed@0.4.0\x04\0\x0b+\x01\0%gue\
-st-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\0\x05error\x03\0\x06\x01p}\x01r\x03\x03keys\x05entry\x01\x04note\x08\x04\0\x09n\
+eighbour\x03\0\x09\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x0b\x04\0\
+\x04find\x01\x0c\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0d\x04\0\x04k\
+eep\x01\x0e\x01@\x01\x03keys\0\x0d\x04\0\x05evict\x01\x0f\x01py\x01ps\x01j\x01y\x01\
+\x07\x01@\x03\x08question\x10\x07without\x11\x05parts\x11\0\x12\x04\0\x09partiti\
+on\x01\x13\x01o\x02v\x0a\x01p\x14\x01j\x01\x15\x01\x07\x01@\x04\x09partitiony\x06\
+vectory\x05leastv\x05county\0\x16\x04\0\x07nearest\x01\x17\x01@\x05\x03keys\x07k\
+eeping\x05\x09partitiony\x06vectory\x04note\x08\0\x0d\x04\0\x09keep-near\x01\x18\
+\x03\0\x1eoutrigger:policy/replies@0.4.0\x05\x0e\x01B\x0d\x01q\x02\x0bunavailabl\
+e\0\0\x07invalid\x01s\0\x04\0\x05error\x03\0\0\x01ps\x01py\x01j\x01\x03\x01\x01\x01\
+@\x01\x05texts\x02\0\x04\x04\0\x05embed\x01\x05\x01pv\x01@\x01\x02idy\0\x06\x04\0\
+\x06vector\x01\x07\x01ks\x01@\0\0\x08\x04\0\x08embedder\x01\x09\x03\0!outrigger:\
+policy/embeddings@0.4.0\x05\x0f\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\
+\0\0\x01p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0ati\
+meout-msy\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\
+\x04\0\x06answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01\
+s\0\x09too-large\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04c\
+all\x05\0\x0a\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x10\
+\x04\0<outrigger:policy/guest-with-all-of-its-exports-removed@0.4.0\x04\0\x0b+\x01\
+\0%guest-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocesse\
+d-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

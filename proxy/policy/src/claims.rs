@@ -5,13 +5,13 @@
 //! flight it led makes room for another leader. The rest is settled at the exchange's end, however
 //! it ends; dropped, everything is given back.
 
-use std::{any::Any, pin::Pin, time::Duration};
+use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::{
-    Unit, Work,
+    Near, Partition, Unit, Vector, Work,
     targets::{fits, shorter},
 };
 
@@ -28,6 +28,10 @@ pub struct Claims {
     pub leads: Vec<Ticket>,
     /// Keys and terms under which its reply is to be kept.
     pub keeps: Vec<Keep>,
+    /// Vectors that were made of texts, by their number.
+    pub vectors: Vec<Arc<Vector>>,
+    /// Partitions that were named, by their number.
+    pub partitions: Vec<Partition>,
     /// True if the policy that is called now sees replies as they came: only such replies can be
     /// kept and shared.
     pub recordable: bool,
@@ -130,7 +134,7 @@ pub enum Found {
 }
 
 /// The terms for a reply that is to be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Keep {
     /// The policy's namespace.
     pub space: String,
@@ -142,6 +146,8 @@ pub struct Keep {
     pub tool_calls: bool,
     /// Largest reply that is kept, in bytes.
     pub max_bytes: usize,
+    /// The question by which it is found, where it is to be.
+    pub near: Option<Near>,
 }
 
 /// The lengths of an exchange's claims at some point, and those that are single, to roll back to.
@@ -151,6 +157,8 @@ pub(super) struct Mark {
     found: usize,
     leads: usize,
     keeps: usize,
+    vectors: usize,
+    partitions: usize,
     prefer: usize,
     exclude: usize,
     mirror: Option<String>,
@@ -206,6 +214,8 @@ impl Claims {
             found: self.found.len(),
             leads: self.leads.len(),
             keeps: self.keeps.len(),
+            vectors: self.vectors.len(),
+            partitions: self.partitions.len(),
             prefer: self.prefer.len(),
             exclude: self.exclude.len(),
             mirror: self.mirror.clone(),
@@ -219,6 +229,8 @@ impl Claims {
         self.found.truncate(mark.found);
         self.leads.truncate(mark.leads);
         self.keeps.truncate(mark.keeps);
+        self.vectors.truncate(mark.vectors);
+        self.partitions.truncate(mark.partitions);
         self.prefer.truncate(mark.prefer);
         self.exclude.truncate(mark.exclude);
         self.mirror = mark.mirror;
@@ -253,8 +265,6 @@ impl std::fmt::Debug for Claims {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     struct Fixed {

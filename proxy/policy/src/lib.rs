@@ -22,6 +22,7 @@ mod quarantine;
 pub mod tags;
 mod targets;
 mod unit;
+mod vectors;
 
 pub use call::{ByHost, Call, ConnectionId};
 pub use caller::Caller;
@@ -34,6 +35,7 @@ pub use quarantine::Quarantine;
 pub use tags::Tags;
 pub use targets::{AttemptMade, Candidate, CandidatePrice, LONGEST_TARGET, MOST_TARGETS, Rescue};
 pub use unit::Unit;
+pub use vectors::{Near, Partition, Region, Vector};
 
 /// A boxed future that owns what it works on, so that its waiter may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

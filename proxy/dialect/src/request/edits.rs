@@ -233,6 +233,22 @@ impl Body {
         splice::apply(&self.state.bytes, all, &mut splices).into()
     }
 
+    /// Renders the body as it would be with these passages empty. It stays as it is.
+    ///
+    /// # Errors
+    /// There is no such passage (any more), or it is a JSON value.
+    pub fn render_without(&self, passages: &[u32]) -> Result<Bytes, EditError> {
+        let mut copy = Self {
+            dialect: self.dialect,
+            state: self.state.clone(),
+            translations: super::Translations::default(),
+        };
+        for id in passages {
+            copy.set_passage(*id, String::new())?;
+        }
+        Ok(copy.render())
+    }
+
     /// Returns a copy to be edited for one target, and rendered. Passages can't be edited there: an
     /// index that rendering does not need is left out, so that no edit of a parameter has to bring
     /// it along.

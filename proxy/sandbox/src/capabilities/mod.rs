@@ -46,6 +46,7 @@ macro_rules! linked {
 mod body;
 pub mod clock;
 mod credentials;
+pub mod embeddings;
 pub(super) mod exchange;
 pub mod fetch;
 mod grants;
@@ -97,6 +98,7 @@ capabilities! {
     limits::LIMITS => Limits;
     values::VALUES => Values;
     replies::REPLIES => Replies;
+    embeddings::EMBEDDINGS => Embeddings;
     fetch::FETCH => Fetch;
     body::BODY;
     credentials::CREDENTIALS;

@@ -1,13 +1,16 @@
 //! Replies that outlive their exchange: kept ones in whatever store the proxy was given, those in
 //! progress in this process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use policy::{Found, Keep, Kept, Ticket};
+use bytes::Bytes;
+use dialect::canon;
+use policy::{Found, Keep, Kept, Near, Partition, Ticket, Vector};
+use ring::digest;
 
 use super::{
     super::bindings::interfaces::replies as wit, Access, Capability, Nothing, State, Unavailable,
-    Work, misuse,
+    Work, credentials, misuse,
 };
 
 /// The capability `replies`.
@@ -30,9 +33,37 @@ pub trait Replies: Send + Sync {
     ) -> Work<'a, Result<Option<Kept>, Unavailable>>;
     /// Removes a kept reply, and reports whether there was one.
     fn evict<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<bool, Unavailable>>;
+    /// Finds the kept replies whose vectors are nearest to this one in a partition: `count` at most
+    /// of those with a cosine of `least` or more, nearest first. One that has expired or was evicted
+    /// is not among them.
+    fn nearest<'a>(
+        &'a self,
+        space: &'a str,
+        partition: Partition,
+        vector: Arc<Vector>,
+        least: f32,
+        count: usize,
+    ) -> Work<'a, Result<Vec<Neighbour>, Unavailable>>;
     /// Joins the exchange that is getting the reply of `key`, or leads. Keys are namespaced by the
     /// caller: any caller with the key gets the reply.
     fn lead_or_join(&self, key: String) -> Flight;
+}
+
+/// A kept reply whose question is like another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbour {
+    /// Cosine of the two vectors.
+    pub similarity: f32,
+    /// The policy's own key of the reply.
+    pub key: String,
+    /// Id for headers and for eviction; 32 hexadecimal digits.
+    pub id: String,
+    /// Time since it was stored.
+    pub age: Duration,
+    /// Time until it expires; `None` if it does not.
+    pub expires_in: Option<Duration>,
+    /// Bytes that the policy noted beside it.
+    pub note: Bytes,
 }
 
 /// The role of an exchange for a reply that others may want too.
@@ -56,6 +87,12 @@ pub enum Flight {
 const KEY: usize = 512;
 /// Replies of one exchange that are looked for or kept.
 const MOST: usize = 8;
+/// Partitions that an exchange names.
+const PARTITIONS: usize = 8;
+/// Bytes of a note.
+const NOTE: usize = 4096;
+/// Neighbours that one call finds.
+const NEIGHBOURS: u32 = 16;
 
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
@@ -119,6 +156,106 @@ impl wit::Host for State {
     }
 
     async fn keep(&mut self, key: String, keeping: wit::Keeping) -> Answer<()> {
+        self.keep_as(key, keeping, None)
+    }
+
+    async fn partition(
+        &mut self,
+        question: Vec<u32>,
+        without: Vec<String>,
+        parts: Vec<String>,
+    ) -> Answer<u32> {
+        self.live()?;
+        if question.is_empty() {
+            return Ok(invalid("a partition is named by its question"));
+        }
+        if parts.is_empty() || parts.iter().any(String::is_empty) {
+            return Ok(invalid(
+                "a partition without parts, or with an empty one, is nobody's",
+            ));
+        }
+        let space = self.shared.name.clone();
+        let call = self.lent()?;
+        if call.claims.partitions.len() >= PARTITIONS {
+            return misuse("partition: an exchange names 8 partitions at most");
+        }
+        let body = match call.body.render_without(&question) {
+            Ok(body) => body,
+            Err(error) => return misuse(format!("partition: {error}")),
+        };
+        let Some(form) = canon::canonical(&body, &without) else {
+            return Ok(invalid("the body is no JSON, or is ambiguous"));
+        };
+        let model = call.body.model().unwrap_or_default();
+        let path = credentials::without_keys(&call.path);
+        let fixed = [space.as_bytes(), path.as_bytes(), model.as_bytes(), &form];
+        let named = fixed.into_iter().chain(parts.iter().map(String::as_bytes));
+        let partition = Partition(hash(named));
+        let partitions = &mut call.claims.partitions;
+        partitions.push(partition);
+        Ok(Ok(u32::try_from(partitions.len() - 1).unwrap_or(u32::MAX)))
+    }
+
+    async fn nearest(
+        &mut self,
+        partition: u32,
+        vector: u32,
+        least: f32,
+        count: u32,
+    ) -> Answer<Vec<(f32, wit::Neighbour)>> {
+        self.live()?;
+        let partition = self.partition_of("nearest", partition)?;
+        let vector = self.vector_of("nearest", vector)?;
+        if !(-1.0..=1.0).contains(&least) {
+            return Ok(invalid("a cosine is -1 to 1"));
+        }
+        if !self.lent()?.claims.recordable {
+            return Ok(Ok(Vec::new()));
+        }
+        let shared = self.shared.clone();
+        let count = count.min(NEIGHBOURS) as usize;
+        let found = (shared.host.replies).nearest(&shared.name, partition, vector, least, count);
+        let Ok(found) = self.within(found).await? else {
+            return Ok(Err(wit::Error::Unavailable));
+        };
+        let notes: usize = found.iter().map(|near| near.note.len()).sum();
+        self.pace.show(notes as u64);
+        Ok(Ok(found.into_iter().map(shown).collect()))
+    }
+
+    async fn keep_near(
+        &mut self,
+        key: String,
+        keeping: wit::Keeping,
+        partition: u32,
+        vector: u32,
+        note: Vec<u8>,
+    ) -> Answer<()> {
+        if note.len() > NOTE {
+            return Ok(invalid("a note has 4,096 bytes at most"));
+        }
+        let near = Near {
+            partition: self.partition_of("keep-near", partition)?,
+            vector: self.vector_of("keep-near", vector)?,
+            note: note.into(),
+        };
+        self.keep_as(key, keeping, Some(near))
+    }
+
+    async fn evict(&mut self, key: String) -> Answer<()> {
+        self.live()?;
+        if let Err(why) = checked(&key) {
+            return Ok(Err(why));
+        }
+        let shared = self.shared.clone();
+        let replies = &shared.host.replies;
+        let evicted = self.within(replies.evict(&shared.name, &key)).await?;
+        Ok(evicted.map(drop).map_err(|_| wit::Error::Unavailable))
+    }
+}
+
+impl State {
+    fn keep_as(&mut self, key: String, keeping: wit::Keeping, near: Option<Near>) -> Answer<()> {
         self.live()?;
         if let Err(why) = checked(&key) {
             return Ok(Err(why));
@@ -135,21 +272,52 @@ impl wit::Host for State {
                 ttl_ms: keeping.ttl_ms,
                 tool_calls: keeping.tool_calls,
                 max_bytes: keeping.max_bytes as usize,
+                near,
             });
         }
         Ok(Ok(()))
     }
 
-    async fn evict(&mut self, key: String) -> Answer<()> {
-        self.live()?;
-        if let Err(why) = checked(&key) {
-            return Ok(Err(why));
+    /// Returns the partition of a number; one that was not given out is a misuse.
+    fn partition_of(&mut self, of: &str, id: u32) -> wasmtime::Result<Partition> {
+        match self.lent()?.claims.partitions.get(id as usize) {
+            Some(partition) => Ok(*partition),
+            None => misuse(format!("{of}: there is no partition {id}")),
         }
-        let shared = self.shared.clone();
-        let replies = &shared.host.replies;
-        let evicted = self.within(replies.evict(&shared.name, &key)).await?;
-        Ok(evicted.map(drop).map_err(|_| wit::Error::Unavailable))
     }
+}
+
+fn invalid<T>(why: &str) -> Result<T, wit::Error> {
+    Err(wit::Error::Invalid(why.into()))
+}
+
+/// Hashes parts, each with its length before it, so that none flows into the next.
+fn hash<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
+    }
+    let mut hash = [0; 32];
+    for (to, from) in hash.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    hash
+}
+
+fn shown(near: Neighbour) -> (f32, wit::Neighbour) {
+    let entry = wit::Entry {
+        id: near.id,
+        age_ms: millis(near.age),
+        expires_in_ms: near.expires_in.map_or(0, millis),
+    };
+    let note = near.note.into();
+    let neighbour = wit::Neighbour {
+        key: near.key,
+        entry,
+        note,
+    };
+    (near.similarity, neighbour)
 }
 
 fn millis(time: Duration) -> u64 {
@@ -162,6 +330,17 @@ impl Replies for Nothing {
     }
 
     fn evict<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<bool, Unavailable>> {
+        Work::now(Err(Unavailable))
+    }
+
+    fn nearest<'a>(
+        &'a self,
+        _: &'a str,
+        _: Partition,
+        _: Arc<Vector>,
+        _: f32,
+        _: usize,
+    ) -> Work<'a, Result<Vec<Neighbour>, Unavailable>> {
         Work::now(Err(Unavailable))
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use policy::{Kept, Ticket};
+use policy::{Kept, Partition, Ticket, Vector};
 
 use super::{
     Stores, Unavailable,
@@ -16,7 +16,7 @@ use sandbox::{
     capabilities::{
         Work,
         limits::{Limits, Taken},
-        replies::{Flight, Replies},
+        replies::{Flight, Neighbour, Replies},
         values::Values,
     },
 };
@@ -88,6 +88,17 @@ impl Replies for Stores {
 
     fn evict<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<bool, Unavailable>> {
         self.replies().evict(space, key)
+    }
+
+    fn nearest<'a>(
+        &'a self,
+        _: &'a str,
+        _: Partition,
+        _: Arc<Vector>,
+        _: f32,
+        _: usize,
+    ) -> Work<'a, Result<Vec<Neighbour>, Unavailable>> {
+        Work::now(Ok(Vec::new()))
     }
 
     fn lead_or_join(&self, key: String) -> Flight {

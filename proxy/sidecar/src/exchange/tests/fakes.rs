@@ -204,6 +204,7 @@ impl Instance for FakeInstance {
                         ttl_ms: 60_000,
                         tool_calls: false,
                         max_bytes: 1 << 20,
+                        near: None,
                     });
                     Decision::Forward
                 }

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use policy::{Coverage, Fault, Kept, LoadedPolicy, chain::Listener};
+use policy::{Coverage, Fault, Kept, LoadedPolicy, Partition, Vector, chain::Listener};
 use sandbox::{
     Host,
     capabilities::{
@@ -25,7 +25,7 @@ use sandbox::{
         limits::{Ask, Limits, Standing, Taken},
         log::{Level, Log},
         metrics::{Meter, Metrics},
-        replies::{Flight, Replies},
+        replies::{Flight, Neighbour, Replies},
         values::{self, Values},
     },
 };
@@ -94,6 +94,7 @@ impl Stage {
             values: Arc::new(self.clone()),
             replies: Arc::new(self.clone()),
             fetch: Arc::new(self.clone()),
+            ..Host::none()
         }
     }
 
@@ -283,6 +284,22 @@ impl Replies for Stage {
     fn evict<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<bool, Unavailable>> {
         let stores = self.stores();
         Work::later(async move { stores.ok_or(Unavailable)?.evict(space, key).await })
+    }
+
+    fn nearest<'a>(
+        &'a self,
+        space: &'a str,
+        partition: Partition,
+        vector: Arc<Vector>,
+        least: f32,
+        count: usize,
+    ) -> Work<'a, Result<Vec<Neighbour>, Unavailable>> {
+        let stores = self.stores();
+        Work::later(async move {
+            let stores = stores.ok_or(Unavailable)?;
+            let found = stores.nearest(space, partition, vector, least, count);
+            found.await
+        })
     }
 
     fn lead_or_join(&self, key: String) -> Flight {
