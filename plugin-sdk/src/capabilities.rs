@@ -1,9 +1,10 @@
 //! Capabilities that the proxy lends a policy besides the exchange itself.
 //!
-//! `log`, `metrics`, `clock` and `random` are free. `limits`, `values`, `replies` and `fetch` need
-//! the operator's grant: a policy that uses one, anywhere in its code, does not load without it.
-//! None may be used while the policy is configured.
+//! `log`, `metrics`, `clock` and `random` are free. `limits`, `values`, `replies`, `embeddings` and
+//! `fetch` need the operator's grant: a policy that uses one, anywhere in its code, does not load
+//! without it. None may be used while the policy is configured.
 
+pub mod embeddings;
 pub mod limits;
 pub mod replies;
 

@@ -14,7 +14,7 @@ mod lent {
     use std::{mem::ManuallyDrop, ops::Deref};
 
     pub(crate) use crate::abi::outrigger::policy::{
-        clock, fetch, log, metrics, random, replies, values,
+        clock, embeddings, fetch, log, metrics, random, replies, values,
     };
     use crate::{Dialect, Passage, Place, Unit, abi::outrigger::policy::exchange};
 

@@ -46,7 +46,7 @@
 //! | [`Request::passages`], [`Request::edit_passages`] | [`Policy::READS`] | the bench panics; the proxy doesn't load the policy |
 //! | [`Request::system`], [`Request::last_user`] | their place in [`Policy::READS`] | the bench panics; in the proxy the call is a fault, and the request is blocked |
 //! | places of a reply | [`Policy::REWRITES`], with [`Hooks::REPLY`] | it doesn't compile with one and without the other |
-//! | [`limits`], [`values`], [`replies`], [`fetch`] | the operator's `grants` | the proxy doesn't load the policy |
+//! | [`limits`], [`values`], [`replies`], [`embeddings`], [`fetch`] | the operator's `grants` | the proxy doesn't load the policy |
 //! | [`Request::body`], [`Request::set_body`] | the operator's grant `body` | the call is a fault |
 //!
 //! A configuration may need less than the policy as a whole: [`Policy::hooks`], [`Policy::reads`] and
@@ -56,10 +56,11 @@
 //!
 //! Not here: sockets, files, threads, the system's clock. Time and chance come from
 //! [`clock`] and [`random`]; what outlives an exchange from [`limits`], [`values`] and [`replies`],
-//! other services from [`fetch`]. A policy imports only what it uses, and the operator grants the
-//! last four. What configurations have in common (durations, money, globs, whose exchange it is) is
-//! in [`settings`]; with the feature `patterns` it has regular expressions, on the engine that the
-//! standard policies use, `regex-lite`: linear in the text, and small.
+//! vectors of texts from [`embeddings`], other services from [`fetch`]. A policy imports only what
+//! it uses, and the operator grants the last five. What configurations have in common (durations,
+//! money, globs, whose exchange it is) is in [`settings`]; with the feature `patterns` it has regular
+//! expressions, on the engine that the standard policies use, `regex-lite`: linear in the text, and
+//! small.
 //!
 //! Text of a system prompt is added in every dialect by [`Request::add_system`]; what the request
 //! says is seen as [`Request::system`], [`Request::last_user`] and [`Request::tools`], what else its
@@ -116,7 +117,7 @@ pub mod guest;
 pub use abi::outrigger::policy::types::{
     Decision, Failure, Header, Outcome, Refusal, Reply, Usage,
 };
-pub use capabilities::{clock, fetch, limits, log, metrics, random, replies, values};
+pub use capabilities::{clock, embeddings, fetch, limits, log, metrics, random, replies, values};
 pub use channels::Channels;
 pub use dialect::Dialect;
 pub use digest::digest;

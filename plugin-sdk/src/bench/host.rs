@@ -4,10 +4,12 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::{WORLD, canned::Fetches};
 use crate::Outcome;
+pub use embeddings::{embedded, embedder_fails, vectors};
 pub use limits::{buckets, reservations, used};
 pub use replies::kept;
 pub(crate) use request::{ReplyHead, Request};
 
+pub(crate) mod embeddings;
 mod fingerprint;
 pub(crate) mod limits;
 pub(crate) mod replies;
@@ -36,6 +38,7 @@ pub(crate) struct World {
     prices: BTreeMap<String, u64>,
     limits: limits::Limits,
     replies: replies::Replies,
+    embeddings: embeddings::Embeddings,
     stores_fail: bool,
     exchanges: u64,
     current: Option<Current>,

@@ -28,12 +28,14 @@
 //!
 //! The stores of a test are its own: `limits` keeps real buckets on the test's clock
 //! ([`set_clock`], [`advance`]) and settles an exchange's reservations at its [`Exchange::end`];
-//! `replies` knows which keys are kept and which are under way. Calls get [`canned`] answers.
+//! `replies` knows which keys are kept and which are under way, and whose questions are near; texts
+//! get [`vectors`] that the test sets, or such as have shared words close together. Calls get
+//! [`canned`] answers.
 //!
 //! The words are those of a file of cases, which `outrigger policy test` runs in the real host: what
-//! a case has as `advance`, `fetch`, `tags`, `reply_head`, `outcome` or `expect_log` is
-//! [`advance`], [`canned`], [`Request::with_tag`], [`Request::with_reply_head`], [`outcome_with`]
-//! and [`log_lines`] here. `CASES.md` beside this crate has them all.
+//! a case has as `advance`, `fetch`, `vectors`, `tags`, `reply_head`, `outcome` or `expect_log` is
+//! [`advance`], [`canned`], [`vectors`], [`Request::with_tag`], [`Request::with_reply_head`],
+//! [`outcome_with`] and [`log_lines`] here. `CASES.md` beside this crate has them all.
 //!
 //! It is no second proxy: it reads three JSON dialects in plain words and knows no stream formats,
 //! no grants, and of the other dialects only the names. `outrigger policy test` runs the built
@@ -60,8 +62,8 @@ pub use canned::{Canned, canned, fetched};
 pub use config::{assert_config_error, merged};
 pub use failures::{attempt, failure, target};
 pub use host::{
-    advance, buckets, counter, counter_labelled, gauge, kept, log_lines, observations, on_fetch,
-    reservations, set_clock, set_price, stores_fail, used,
+    advance, buckets, counter, counter_labelled, embedded, embedder_fails, gauge, kept, log_lines,
+    observations, on_fetch, reservations, set_clock, set_price, stores_fail, used, vectors,
 };
 #[doc(hidden)]
 pub use serde_json::json;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod stores;
 mod targets;
+mod vectors;
 
 use serde_json::{Value, json};
 

@@ -34,7 +34,7 @@
 use std::time::Duration;
 
 pub use crate::abi::outrigger::policy::replies::{Entry, Error, Found, Keeping};
-use crate::host::replies;
+use crate::{embeddings::Vector, host::replies, request::owned};
 
 /// Looks for a reply under `key` (512 bytes at most). In `on_request` only.
 ///
@@ -73,6 +73,118 @@ pub fn keep(key: &str, keeping: Keeping) -> Result<(), Error> {
 /// As [`find`].
 pub fn evict(key: &str) -> Result<(), Error> {
     replies::evict(key)
+}
+
+/// What two requests must have in common for the reply to the one to answer the other, their
+/// question apart. It is valid in its exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition(u32);
+
+/// A kept reply whose question is like another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbour {
+    /// Cosine of the two questions' vectors.
+    pub similarity: f32,
+    /// The key under which it was kept, for [`find`] and
+    /// [`Decision::serve`](crate::Decision::serve).
+    pub key: String,
+    /// Its id and age.
+    pub entry: Entry,
+    /// Bytes that were noted beside it.
+    pub note: Vec<u8>,
+}
+
+/// Names the partition of this request: within it, replies differ by their question alone.
+///
+/// It is a hash of the path, the model, the whole body as it stands now but for the texts of the
+/// passages `question` and the values at the JSON pointers `without`, and of `parts`, which say
+/// whose the replies are. So what is not named as the question keeps two requests apart. A policy
+/// has the ids of passages that it declares in [`Policy::READS`](crate::Policy::READS). An exchange
+/// names 8 partitions at most. In `on_request` only.
+///
+/// ```
+/// # use outrigger_sdk::{Decision, Place, Places, Policy, Request, digest, embeddings};
+/// # use outrigger_sdk::replies::{self, Found, Keeping, Neighbour, Partition};
+/// # use std::time::Duration;
+/// # #[derive(serde::Deserialize)] struct Alike {}
+/// impl Policy for Alike {
+///     const READS: Places = Places::USER;
+///     fn on_request(&mut self, request: &mut Request) -> Decision {
+///         self.look(request).unwrap_or(Decision::Forward)
+///     }
+/// }
+/// impl Alike {
+///     /// `None` where the store or the embedder has nothing to say.
+///     fn look(&self, request: &Request) -> Option<Decision> {
+///         let (mut ids, mut question) = (Vec::new(), String::new());
+///         for passage in request.last_user() {
+///             ids.push(passage.id);
+///             question.push_str(&passage.text);
+///         }
+///         let caller = request.caller()?;
+///         let partition: Partition = replies::partition(&ids, &["/stream"], &[&caller]).ok()?;
+///         let vector = *embeddings::embed(&[&question]).ok()?.first()?;
+///         for Neighbour { similarity, key, entry, note } in
+///             replies::nearest(partition, vector, 0.9, 4).ok()?
+///         {
+///             let same_length = note == question.len().to_string().into_bytes();
+///             let kept = || matches!(replies::find(&key, false), Ok(Found::Kept(_)));
+///             if same_length && similarity > 0.95 && entry.age().as_secs() < 600 && kept() {
+///                 return Some(Decision::serve(key));
+///             }
+///         }
+///         let body = request.fingerprint(&["/stream"])?;
+///         let key = digest([body.as_slice(), caller.as_bytes()]);
+///         let keeping = Keeping::new(Duration::from_secs(3600));
+///         let note = question.len().to_string();
+///         replies::keep_near(&key, keeping, partition, vector, note.as_bytes()).ok()?;
+///         None
+///     }
+/// }
+/// ```
+///
+/// # Errors
+/// There is no question, no part, or an empty one; or the body is no JSON, or is ambiguous.
+pub fn partition(question: &[u32], without: &[&str], parts: &[&str]) -> Result<Partition, Error> {
+    replies::partition(question, &owned(without), &owned(parts)).map(Partition)
+}
+
+/// Finds the kept replies of a partition whose vectors are nearest to this one: `count` (16 at
+/// most) of those with a cosine of `least` or more, nearest first. Those of another embedder are
+/// never among them. In `on_request` only.
+///
+/// # Errors
+/// The store can't be reached, or `least` is no cosine (-1 to 1).
+pub fn nearest(
+    partition: Partition,
+    vector: Vector,
+    least: f32,
+    count: u32,
+) -> Result<Vec<Neighbour>, Error> {
+    let found = replies::nearest(partition.0, vector.id(), least, count)?;
+    let near =
+        |(similarity, near): (f32, crate::abi::outrigger::policy::replies::Neighbour)| Neighbour {
+            similarity,
+            key: near.key,
+            entry: near.entry,
+            note: near.note,
+        };
+    Ok(found.into_iter().map(near).collect())
+}
+
+/// As [`keep`], to be found by [`nearest`], too, until it is evicted, with a note of 4,096 bytes at
+/// most. In `on_request` only.
+///
+/// # Errors
+/// As [`find`], or the note is too large.
+pub fn keep_near(
+    key: &str,
+    keeping: Keeping,
+    partition: Partition,
+    vector: Vector,
+    note: &[u8],
+) -> Result<(), Error> {
+    replies::keep_near(key, keeping, partition.0, vector.id(), note)
 }
 
 impl Keeping {

@@ -93,7 +93,10 @@ impl State {
     }
 
     fn body_json(&self) -> Value {
-        let mut body = self.body.clone();
+        self.without_dropped(self.body.clone())
+    }
+
+    fn without_dropped(&self, mut body: Value) -> Value {
         let list = body.get_mut(passages::messages_key(self.dialect));
         if let Some(messages) = list.and_then(Value::as_array_mut) {
             let mut index = 0;
@@ -349,6 +352,39 @@ impl Request {
             _ => super::fingerprint::fingerprint(&body.to_string(), without),
         }
     }
+    /// The same without the texts of these passages.
+    pub(crate) fn fingerprint_without(
+        &self,
+        question: &[u32],
+        without: &[String],
+    ) -> Option<Vec<u8>> {
+        let state = self.0.borrow();
+        assert!(
+            !state.shown.is_empty(),
+            "the policy names passages and declares no READS: name the places in `const READS`"
+        );
+        let pointers = question
+            .iter()
+            .map(|id| match state.spots.get(*id as usize) {
+                Some(spot) if state.dropped.contains(&spot.message) => {
+                    panic!("passage {id} is gone")
+                }
+                Some(spot) => spot.pointer.clone(),
+                None => panic!("there is no passage {id}"),
+            });
+        let pointers: Vec<String> = pointers.collect();
+        if let Some((text, read)) = &state.spelt
+            && *read == state.body_json()
+        {
+            let without: Vec<String> = [without, &pointers].concat();
+            return super::fingerprint::fingerprint(text, &without);
+        }
+        let mut body = state.body.clone();
+        for pointer in &pointers {
+            remove(&mut body, pointer);
+        }
+        super::fingerprint::fingerprint(&state.without_dropped(body).to_string(), without)
+    }
     pub(crate) fn parameter(&self, pointer: &str) -> Option<String> {
         self.0.borrow().body.pointer(pointer).map(Value::to_string)
     }
@@ -386,6 +422,16 @@ impl Request {
         }
         state.dropped.clear();
         state.index();
+    }
+}
+
+/// Removes a member of an object.
+fn remove(body: &mut Value, pointer: &str) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    if let Some(Value::Object(map)) = body.pointer_mut(parent) {
+        map.remove(&key.replace("~1", "/").replace("~0", "~"));
     }
 }
 
