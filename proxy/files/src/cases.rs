@@ -7,7 +7,7 @@
 //!
 //! `plugin-sdk/CASES.md` is the page for authors; a test compares its keys with the schema.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use dialect::{Dialect, request::Body};
 use sandbox::{Grants, capabilities::FETCH};
@@ -24,6 +24,7 @@ mod scalars;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 pub use expect::{Expect, ExpectCall, ExpectMetric, ExpectRefusal, ExpectRescue, Wanted};
 pub use fetch::{CallFailure, CaseAnswer, Url};
@@ -31,6 +32,7 @@ pub use keys::Step;
 pub use outcome::{CaseAttempt, CaseFailure, CaseHead, CaseOutcome, CaseUsage};
 pub use scalars::{DialectName, HeaderKey, HeaderText, Headers, Moment, Period, PlaceName};
 pub use targets::{CasePrice, CaseTarget};
+pub use vectors::CaseVector;
 
 use keys::WrittenCase;
 use place::line_of;
@@ -52,6 +54,8 @@ struct File {
     clock: Option<Moment>,
     /// Answers to calls in every case that brings none. Without an answer a call is denied.
     fetch: Option<Vec<CaseAnswer>>,
+    /// Vectors of texts in every case that brings none.
+    vectors: Option<BTreeMap<String, CaseVector>>,
     /// The cases.
     #[schemars(length(min = 1))]
     cases: Vec<WrittenCase>,
@@ -114,6 +118,7 @@ impl Cases {
         }
         let given = Step {
             fetch: file.fetch,
+            vectors: file.vectors,
             ..Step::default()
         };
         let cases = Self {

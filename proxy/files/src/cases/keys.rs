@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Case, CaseAnswer, CaseFailure, CaseHead, CaseOutcome, CaseTarget, DialectName, Expect,
-    ExpectCall, ExpectMetric, Headers, Moment, Period, PlaceName, Wanted,
+    Case, CaseAnswer, CaseFailure, CaseHead, CaseOutcome, CaseTarget, CaseVector, DialectName,
+    Expect, ExpectCall, ExpectMetric, Headers, Moment, Period, PlaceName, Wanted,
 };
 
 /// Declares the two structs that have these keys, and how one completes the other.
@@ -91,6 +91,11 @@ exchange_keys! {
     fetch: Vec<CaseAnswer>,
     /// True if the stores (`limits`, `values`, `replies`) can't be reached. Default false.
     stores_fail: bool,
+    /// Vectors of texts that the policy has embedded. All other texts have vectors of 256 numbers,
+    /// near to each other where words and parts of words are shared.
+    vectors: BTreeMap<String, CaseVector>,
+    /// True if the embedder can't be reached. Default false.
+    embedder_fails: bool,
     /// The policy's decision. Default: it forwards.
     expect: Expect,
     /// The body that goes upstream, equal as JSON.

@@ -173,6 +173,10 @@ fn every_error_names_line_and_key() {
             "cases:\n- name: a\n  request: { messages: [] }\n  headers:\n    a b: c\n",
             &["cases[0].headers", "`a b`", "line 5"],
         ),
+        (
+            "cases:\n- name: a\n  request: { messages: [] }\n  vectors:\n    hi: [0, 0]\n",
+            &["cases[0].vectors.hi", "no direction", "line 5"],
+        ),
         ("\ncases: []\n", &["cases: is empty", "line 2"]),
     ] {
         let error = Cases::parse(text).unwrap_err();

@@ -16,6 +16,7 @@ use stage::Stage;
 
 mod canned;
 mod compare;
+mod embedder;
 mod ends;
 mod exchange;
 mod stage;

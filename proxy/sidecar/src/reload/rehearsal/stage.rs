@@ -21,6 +21,7 @@ use sandbox::{
     capabilities::{
         Unavailable, Work,
         clock::Clock,
+        embeddings::{self, Embeddings},
         fetch::{Answer, Call, Error, Fetch},
         limits::{Ask, Limits, Standing, Taken},
         log::{Level, Log},
@@ -30,9 +31,9 @@ use sandbox::{
     },
 };
 
-use super::canned;
+use super::{canned, embedder};
 use crate::{
-    config::cases::{CaseAnswer, Moment, Step},
+    config::cases::{CaseAnswer, CaseVector, Moment, Step},
     state::Stores,
     telemetry::apart::{ApartMeter, Figure},
 };
@@ -51,6 +52,8 @@ struct Inner {
 struct Scene {
     stores: Stores,
     stores_fail: bool,
+    vectors: BTreeMap<String, CaseVector>,
+    embedder_fails: bool,
     meter: Arc<ApartMeter>,
     answers: Vec<CaseAnswer>,
     /// Calls that each of them has answered.
@@ -93,8 +96,8 @@ impl Stage {
             limits: Arc::new(self.clone()),
             values: Arc::new(self.clone()),
             replies: Arc::new(self.clone()),
+            embeddings: Arc::new(self.clone()),
             fetch: Arc::new(self.clone()),
-            ..Host::none()
         }
     }
 
@@ -116,6 +119,8 @@ impl Stage {
             self.advance(period.0);
         }
         scene.stores_fail = step.stores_fail.unwrap_or(false);
+        scene.vectors = step.vectors.clone().unwrap_or_default();
+        scene.embedder_fails = step.embedder_fails.unwrap_or(false);
         scene.done = Done::default();
         let answers = step.fetch.as_deref().unwrap_or_default();
         // The same answers go on counting what they answered.
@@ -190,6 +195,8 @@ impl Scene {
         Self {
             stores: Stores::in_memory_at(Arc::clone(now)),
             stores_fail: false,
+            vectors: BTreeMap::new(),
+            embedder_fails: false,
             meter: Arc::default(),
             answers: Vec::new(),
             answered: Vec::new(),
@@ -256,6 +263,27 @@ impl Clock for Stage {
 impl Fetch for Stage {
     fn send<'a>(&'a self, call: Call, _: &'a [String]) -> Work<'a, Result<Answer, Error>> {
         Work::now(self.answer(call))
+    }
+}
+
+impl Embeddings for Stage {
+    fn embedder(&self) -> Option<Arc<str>> {
+        Some(CaseVector::EMBEDDER.into())
+    }
+
+    fn embed<'a>(
+        &'a self,
+        _: &'a str,
+        texts: Vec<String>,
+    ) -> Work<'a, Result<Vec<Arc<Vector>>, embeddings::Error>> {
+        let scene = self.0.scene.lock();
+        let vectors = match scene.embedder_fails {
+            true => None,
+            false => (texts.iter())
+                .map(|text| embedder::embed(&scene.vectors, text))
+                .collect(),
+        };
+        Work::now(vectors.ok_or(embeddings::Error::Unavailable))
     }
 }
 

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use sandbox::capabilities::{
     clock::Clock as _,
+    embeddings::{self, Embeddings as _},
     fetch::{Call, Error, Fetch as _},
     limits::{Ask, Limits as _, Window},
     log::{Level, Log as _},
     metrics::Meter as _,
     values::Values as _,
 };
+
+use policy::Vector;
 
 use super::*;
 use crate::{config::cases::Step, telemetry::metrics};
@@ -84,4 +87,35 @@ async fn each_case_begins_with_nothing_that_another_left() {
     assert!(stage.reserve(vec![ask(1)]).await.is_err());
     assert!(stage.get("p", "k").await.is_err());
     assert!(!metrics::render().contains("_seen_total"));
+}
+
+#[tokio::test]
+async fn texts_have_the_vectors_of_the_case_or_such_as_share_words() {
+    let embed = async |stage: &Stage, texts: &[&str]| {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        stage.embed("p", texts).await
+    };
+    let cosine = |one: &Vector, other: &Vector| -> f32 {
+        let pairs = one.numbers().iter().zip(other.numbers());
+        pairs.map(|(one, other)| one * other).sum()
+    };
+    let stage = Stage::new();
+    stage.begin(None);
+    let steps = steps("  - vectors: { hi: [3, 4] }\n  - embedder_fails: true\n");
+    stage.step(&steps[0]);
+    let texts = [
+        "hi",
+        "reset my password",
+        "Reset the password!",
+        "weather in Lisbon",
+        "?!",
+    ];
+    let made = embed(&stage, &texts).await.unwrap();
+    assert_eq!(made[0].numbers(), [0.6, 0.8]);
+    assert!(cosine(&made[1], &made[2]) > 0.6 && cosine(&made[1], &made[3]) < 0.2);
+    assert!((cosine(&made[4], &made[4]) - 1.0).abs() < 1e-5);
+    assert!(made.iter().all(|vector| vector.embedder() == "cases/words"));
+    stage.step(&steps[1]);
+    let failed = embed(&stage, &["hi"]).await;
+    assert_eq!(failed, Err(embeddings::Error::Unavailable));
 }
