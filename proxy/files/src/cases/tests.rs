@@ -175,7 +175,7 @@ fn every_error_names_line_and_key() {
         ),
         (
             "cases:\n- name: a\n  request: { messages: [] }\n  vectors:\n    hi: [0, 0]\n",
-            &["cases[0].vectors.hi", "no direction", "line 5"],
+            &["cases[0].vectors", "no direction", "line 5"],
         ),
         ("\ncases: []\n", &["cases: is empty", "line 2"]),
     ] {
