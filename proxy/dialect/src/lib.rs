@@ -57,6 +57,7 @@ pub mod translate;
 pub mod unseen;
 mod usage;
 pub mod usage_chunk;
+pub mod vectors;
 
 pub use kind::Kind;
 pub use usage::{Details, Tier};
