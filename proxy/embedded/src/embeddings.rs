@@ -1,5 +1,6 @@
-//! `openai.embeddings`, as the embedded model writes it: words are hashed into a vector, so that
-//! texts that share words lie close together. It knows no meaning.
+//! `openai.embeddings`, as the embedded model writes it: words, and their letters by threes, are
+//! hashed into a vector, so that texts that share words lie close together, and those that share
+//! stems a little less. It knows no meaning, and says by its name that it is no model.
 
 use serde_json::Value;
 
@@ -8,6 +9,9 @@ use super::{quote, request::Request};
 /// The dimensions where none are requested, and the most.
 const DIMENSIONS: u64 = 256;
 const MOST: u64 = 4096;
+
+/// The name that replies give as that of their model, whatever was requested.
+const NAME: &str = "embedded-no-model";
 
 /// The whole reply.
 pub(super) fn whole(request: &Request) -> String {
@@ -34,7 +38,7 @@ pub(super) fn whole(request: &Request) -> String {
     format!(
         r#"{{"object":"list","data":[{}],"model":{},"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#,
         data.join(","),
-        quote(&request.model)
+        quote(NAME)
     )
 }
 
@@ -48,12 +52,23 @@ pub(super) fn closeness(one: &str, other: &str) -> f32 {
 /// A vector of length one.
 fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0_f32; dimensions];
-    let words = text.split(|c: char| !c.is_alphanumeric());
-    for word in words.filter(|word| !word.is_empty()) {
-        let hash = fnv(&word.to_lowercase());
-        let sign = if hash >> 63 == 0 { 1.0 } else { -1.0 };
+    let mut add = |feature: &str, weight: f32| {
+        let hash = fnv(feature);
+        let sign = if hash >> 63 == 0 { weight } else { -weight };
         if let Some(place) = vector.get_mut((hash % dimensions as u64) as usize) {
             *place += sign;
+        }
+    };
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()) {
+        let word = word.to_lowercase();
+        add(&word, 1.0);
+        // All threes of a word weigh as much as the word.
+        let letters: Vec<char> = format!("<{word}>").chars().collect();
+        let threes = letters.windows(3);
+        let weight = (threes.len() as f32).sqrt().recip();
+        for three in threes {
+            add(&three.iter().collect::<String>(), weight);
         }
     }
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();

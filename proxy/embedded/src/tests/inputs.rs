@@ -47,6 +47,8 @@ async fn texts_that_share_words_are_embedded_close_together() {
     }
     assert!(dot(0, 1) > 0.7 && dot(0, 2) < 0.4);
     assert!(reply["usage"]["prompt_tokens"].as_u64().unwrap() > 10);
+    assert_eq!(reply["model"], "embedded-no-model");
+    assert_eq!(whole(path, &body).await, reply, "the same each time");
 
     let mut packed = body;
     packed["encoding_format"] = "base64".into();
@@ -55,6 +57,25 @@ async fn texts_that_share_words_are_embedded_close_together() {
     let reply = whole(path, &packed).await;
     // [1.0, 0.0] in little endian
     assert_eq!(reply["data"][0]["embedding"], "AACAPwAAAAA=");
+}
+
+#[tokio::test]
+async fn texts_that_share_stems_are_closer_than_those_that_share_nothing() {
+    let body = json!({"model": "e", "input": ["Reset my password", "resetting passwords", "How to bake a cake"]});
+    let reply = whole("/v1/embeddings", &body).await;
+    let numbers = |at: usize| -> Vec<f64> {
+        serde_json::from_value(reply["data"][at]["embedding"].clone()).unwrap()
+    };
+    let cosine = |one, other| {
+        let pairs = numbers(one).into_iter().zip(numbers(other));
+        pairs.map(|(x, y)| x * y).sum::<f64>()
+    };
+    assert!(
+        cosine(0, 1) > 0.3 && cosine(0, 2) < 0.2,
+        "{} {}",
+        cosine(0, 1),
+        cosine(0, 2)
+    );
 }
 
 #[tokio::test]
