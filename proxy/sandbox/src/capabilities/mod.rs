@@ -287,6 +287,8 @@ mod tests {
                 .iter()
                 .filter(|known| known.is_in(contract))
                 .map(|known| known.name)
+                // Linked as 0.4, which brought it, 0.3 has no name for it.
+                .filter(|name| contract != Version::V0_3 || *name != "embeddings")
                 .collect();
             imports.sort_unstable();
             table.sort_unstable();
