@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 mod admin;
 pub mod cases;
+mod embeddings;
 mod guard;
 mod identity;
 mod models;
@@ -25,6 +26,7 @@ mod unseen;
 mod upstreams;
 
 pub use admin::WrittenAdmin;
+pub use embeddings::Embeddings;
 pub use guard::{Harden, Overload};
 pub use identity::{IdentityEntry, WrittenIdentity};
 pub use models::{
@@ -68,6 +70,10 @@ pub struct File {
     pub model_facts: Option<Named<ModelFacts>>,
     /// The policies in force.
     pub policies: Option<Policies>,
+    /// The embedder: texts become vectors for policies that were granted `embeddings`. Left out:
+    /// there is none.
+    #[serde(deserialize_with = "embeddings_not_empty")]
+    pub embeddings: Option<Embeddings>,
     /// Bounds of one exchange.
     pub limits: Option<Limits>,
     /// Prices of models that the built-in table lacks, or for which you pay something else.
@@ -214,6 +220,11 @@ fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Opt
 /// The same for `ca:`.
 fn ca_not_empty<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Ca>, D::Error> {
     section(d, "ca")
+}
+
+/// The same for `embeddings:`.
+fn embeddings_not_empty<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Embeddings>, D::Error> {
+    section(d, "embeddings")
 }
 
 fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(

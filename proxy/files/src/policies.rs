@@ -79,7 +79,8 @@ pub struct PolicyLimits {
     pub cpu: Optional<Span>,
     /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
     pub cpu_per_kib: Optional<Span>,
-    /// Time that a call may wait for stores and `fetch`. Default `50ms`; `5s` with `fetch`.
+    /// Time that a call may wait for stores, `embeddings` and `fetch`. Default `50ms`;
+    /// `embeddings.timeout` more with `embeddings`; `5s` with `fetch`.
     pub wall: Optional<Span>,
     /// Memory of an instance. Default `16MiB`.
     pub memory: Optional<Size>,

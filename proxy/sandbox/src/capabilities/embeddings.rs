@@ -1,9 +1,10 @@
 //! Vectors of texts, by the embedder that the operator configured. They stay here, where policies name
 //! them by numbers, so that none can be compared with another embedder's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use policy::Vector;
+use tokio::time::timeout;
 
 use super::{
     super::bindings::interfaces::embeddings as wit, Access, Capability, Nothing, State, Work,
@@ -49,11 +50,13 @@ impl wit::Host for State {
         }
         let count = texts.len();
         let shared = self.shared.clone();
-        let embeddings = &shared.host.embeddings;
-        let vectors = match self.within(embeddings.embed(&shared.name, texts)).await? {
-            Ok(vectors) if vectors.len() == count => vectors,
-            Ok(_) => return Ok(Err(Error::Unavailable)),
-            Err(error) => return Ok(Err(error)),
+        // What is left of the wait is for what the policy does without vectors.
+        let most = self.pace.left() / 4 * 3;
+        let work = shared.host.embeddings.embed(&shared.name, texts);
+        let vectors = match self.within(within(most, work)).await? {
+            Some(Ok(vectors)) if vectors.len() == count => vectors,
+            Some(Err(error)) => return Ok(Err(error)),
+            Some(Ok(_)) | None => return Ok(Err(Error::Unavailable)),
         };
         let known = &mut self.lent()?.claims.vectors;
         let ids = (0..).skip(known.len()).take(count).collect();
@@ -82,6 +85,14 @@ impl State {
             Some(vector) => Ok(Arc::clone(vector)),
             None => misuse(format!("{of}: there is no vector {id}")),
         }
+    }
+}
+
+/// Waits for an answer, for so long; one that is there needs no timer.
+async fn within<T: Unpin>(most: Duration, work: Work<'_, T>) -> Option<T> {
+    match work {
+        Work::Now(_) => Some(work.await),
+        Work::Later(_) => timeout(most, work).await.ok(),
     }
 }
 

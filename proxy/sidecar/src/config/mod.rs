@@ -14,6 +14,7 @@ use sandbox::Grants;
 mod alias;
 mod ca;
 mod check;
+mod embeddings;
 mod facts;
 mod harden;
 pub mod hosts;
@@ -39,6 +40,7 @@ pub(crate) use files::{self as file, scalars};
 
 pub use alias::{Alias, AliasTarget, Canary, Hedge, Limited, Queue, Retry, Shadow};
 pub use ca::Ca;
+pub use embeddings::Embeddings;
 pub use facts::{OwnFact, OwnFacts};
 pub use harden::{Harden, Landlock};
 pub use hosts::Hosts;
@@ -80,6 +82,8 @@ pub struct Config {
     pub model_facts: OwnFacts,
     /// The chain and where its files are.
     pub policies: Policies,
+    /// The embedder that policies may use.
+    pub embeddings: Option<Embeddings>,
     /// Bounds of one exchange.
     pub limits: Limits,
     /// The operator's own prices.

@@ -16,6 +16,7 @@ use super::{
     scalars::listed,
 };
 use crate::cost::Prices;
+use sandbox::capabilities::EMBEDDINGS;
 
 /// Shorter keys are examples.
 const SHORTEST_KEY: usize = 6;
@@ -34,6 +35,7 @@ pub fn warnings(config: &Config, file: &str, yaml: &str) -> Problems {
         warnings.keys(&at, upstream);
     }
     warnings.models(config);
+    warnings.embeddings(config);
     Problems(warnings.found)
 }
 
@@ -132,6 +134,35 @@ impl Warnings<'_> {
         if upstream.keys.iter().any(is_written) {
             let message = "is in the file itself; write `${NAME}` or `file:/path`, so that the file may be shown";
             self.add(&at.key("key"), message.to_owned());
+        }
+    }
+
+    /// Policies that embed, without an embedder; and an embedder without the key that it needs.
+    fn embeddings(&mut self, config: &Config) {
+        let Some(embeddings) = &config.embeddings else {
+            let chain = Path::default().key("policies").key("chain");
+            for (n, used) in config.policies.chain.iter().enumerate() {
+                if used.grants.has(&EMBEDDINGS) {
+                    let message = "has `embeddings`, and there is no embedder: it gets no vectors; add a section `embeddings` with a `target`";
+                    self.add(&chain.index(n).key("grants"), message.to_owned());
+                }
+            }
+            return;
+        };
+        let upstream = config.upstreams.get(&embeddings.target.upstream);
+        let Some(upstream) = upstream.filter(|upstream| !upstream.has_credentials()) else {
+            return;
+        };
+        if let Kind::Http { origin, .. } = &upstream.kind
+            && let Some(provider) = origin.host().and_then(ProviderRules::of_host)
+        {
+            let message = format!(
+                "is sent without a key, as callers' keys are not used for it, and {} wants one; give `{}` a `key`",
+                provider.name(),
+                upstream.name
+            );
+            let at = Path::default().key("embeddings").key("target");
+            self.add(&at, message);
         }
     }
 
@@ -240,6 +271,9 @@ mod tests {
             upstreams: { a: { dialect: openai, url: 'https://x.example/v1', key: sk-abc } } => upstreams.a.key | in the file itself
             upstreams: { a: { dialect: openai, url: 'https://x.example/v1' } }\nmodels: { m: { targets: [a/gpt-4o-mimi] } }
                 => t.yaml:2:26: models.m.targets[0] | did you mean `gpt-4o-mini`?
+            policies: { directory: /tmp, chain: [{ use: a, grants: [limits, embeddings] }] }
+                => t.yaml:1:56: policies.chain[0].grants | no embedder
+            embeddings: { target: openai/text-embedding-3-small } => t.yaml:1:23: embeddings.target | give `openai` a `key`
             ",
         ) {
             let found = of(&yaml);

@@ -20,6 +20,7 @@ use crate::{
     exchange::generation::{Generation, Shared},
     harden,
     telemetry::metrics,
+    upstream::embeddings::Embedder,
 };
 
 /// Keeps the generation in force up to date with the files.
@@ -29,6 +30,8 @@ pub(crate) struct Reloader {
     shared: Arc<Shared>,
     /// None where no TLS is ended here.
     authority: Option<Arc<Authority>>,
+    /// Goes by the configuration in force.
+    embedder: Embedder,
     /// Locked while a generation is made: seconds, where something has to be compiled.
     assembler: Mutex<Assembler>,
     status: Mutex<ReloadStatus>,
@@ -74,6 +77,7 @@ impl Reloader {
             overrides,
             shared,
             authority,
+            embedder: Embedder::default(),
             assembler: Mutex::new(assembler),
             status: Mutex::new(ReloadStatus {
                 entries,
@@ -83,6 +87,12 @@ impl Reloader {
             }),
             observer: OnceLock::new(),
         }
+    }
+
+    /// Has `embedder` follow the configuration.
+    #[must_use]
+    pub(crate) fn leading(self, embedder: Embedder) -> Self {
+        Self { embedder, ..self }
     }
 
     /// Starts the observer. `seen` is the scan that the generation in force was made of.
@@ -188,6 +198,9 @@ impl Reloader {
                 }
                 let number = assembled.generation.number;
                 drop(former);
+                if change.config || change.requested {
+                    self.embedder.follow(&assembled.generation.config);
+                }
                 self.shared.replace(assembled.generation);
                 self.status.lock().since = SystemTime::now();
                 metrics::generation(number);

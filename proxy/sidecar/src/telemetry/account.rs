@@ -19,7 +19,7 @@ use std::{
 };
 
 use ::metrics::{Counter, Label, counter};
-use dialect::Usage;
+use dialect::{Dialect, Usage};
 use parking_lot::Mutex;
 
 use super::{
@@ -101,6 +101,24 @@ pub(super) fn count(record: &Record, untagged: &OnceLock<Arc<Account>>) {
         return untagged.get_or_init(account).count(record);
     }
     KNOWN.with_borrow_mut(|known| ACCOUNTS.account(known, record).count(record));
+}
+
+/// Counts a call that no exchange made.
+pub(super) fn count_beside(
+    model: Arc<str>,
+    upstream: Arc<str>,
+    usage: Usage,
+    cost: Option<NanoDollars>,
+) {
+    let record = Record {
+        model_label: model,
+        upstream: Some(upstream),
+        usage: Some(usage),
+        cost,
+        ..Record::new(String::new(), Dialect::OpenaiEmbeddings)
+    };
+    let key = Key::of(&record, [none(), none(), none(), none()]);
+    ACCOUNTS.open(key).count(&record);
 }
 
 /// Counts each attempt under its own upstream.

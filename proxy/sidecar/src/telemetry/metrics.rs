@@ -30,6 +30,7 @@ use super::{
     table::{self, Kind, TABLE},
 };
 pub use super::{
+    embeddings::{embedded, embedding_request, embedding_spent},
     meter::{Hook, PolicyMeter, PolicyMeters},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
     targets::{
@@ -161,6 +162,7 @@ struct Cache {
     verdicts: NamedCounters,
     attempts: NamedCounters,
     results: NamedCounters,
+    embeddings: NamedCounters,
     words: HashMap<[&'static str; 3], Counter>,
 }
 
@@ -218,14 +220,25 @@ fn count_named(
     name: &Arc<str>,
     word: &'static str,
 ) {
+    count_for(counters, metric, name, word, || Arc::clone(name));
+}
+
+/// The same for a name that is shared only where it is met for the first time.
+fn count_for(
+    counters: &mut NamedCounters,
+    metric: &'static str,
+    name: &str,
+    word: &'static str,
+    shared: impl FnOnce() -> Arc<str>,
+) {
     let make = |(name, word): &(Arc<str>, &'static str)| {
         recorder();
         let labels = label_names(metric).zip([Arc::clone(name), Arc::from(*word)]);
         let labels = labels.map(|(name, value)| Label::new(*name, value));
         counter!(metric, labels.collect::<Vec<_>>())
     };
-    let is = |known: &(Arc<str>, &str)| *known.0 == **name && known.1 == word;
-    let counter = counters.find(is, || (Arc::clone(name), word), make);
+    let is = |known: &(Arc<str>, &str)| *known.0 == *name && known.1 == word;
+    let counter = counters.find(is, || (shared(), word), make);
     counter.increment(1);
 }
 
@@ -274,6 +287,19 @@ pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
 pub(super) fn count_attempt_result(upstream: &Arc<str>, class: &'static str) {
     CACHE.with_borrow_mut(|cache| {
         count_named(&mut cache.results, table::ATTEMPT_RESULTS, upstream, class);
+    });
+}
+
+pub(super) fn count_embedding(policy: &str, result: &'static str) {
+    CACHE.with_borrow_mut(|cache| {
+        let shared = || Arc::from(policy);
+        count_for(
+            &mut cache.embeddings,
+            table::EMBEDDINGS,
+            policy,
+            result,
+            shared,
+        );
     });
 }
 

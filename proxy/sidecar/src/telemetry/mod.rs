@@ -14,6 +14,7 @@ use crate::cost::{NanoDollars, Units};
 
 mod account;
 pub(crate) mod apart;
+mod embeddings;
 mod exchange;
 mod handles;
 mod histograms;

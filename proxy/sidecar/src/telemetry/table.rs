@@ -180,6 +180,10 @@ table! {
         "Replies that policies wanted kept: kept, or why not.";
     FROM_STORE = "outrigger_replies_served_total", Kind::Counter, ["kind"],
         "Exchanges that were answered by a kept reply or by another exchange's (shared); unreadable ones were dropped.";
+    EMBEDDINGS = "outrigger_embeddings_total", Kind::Counter, ["plugin", "result"],
+        "Texts that policies wanted vectors of: from the cache (hit), with another one's request (joined), embedded, or why not: timeout, busy (too many requests), failed, malformed, too_large, none (there is no embedder).";
+    EMBEDDING_SECONDS = "outrigger_embedding_request_seconds", Kind::Histogram(FIRST), ["upstream", "outcome"],
+        "Requests to the embedder, by what came of them: embedded, timeout, failed, malformed.";
     CONNECTIONS = "outrigger_connections_total", Kind::Counter, ["mode", "action"],
         "Connections (CONNECTs, and plain requests through the forward proxy) by the mode in which they came in and by their treatment.";
     CONNECTIONS_REFUSED = "outrigger_connections_refused_total", Kind::Counter, ["mode", "reason"],

@@ -11,6 +11,7 @@ pub mod body;
 pub mod collector;
 pub mod connect;
 pub mod credentials;
+pub mod embeddings;
 pub mod identity;
 pub mod pool;
 pub mod side;

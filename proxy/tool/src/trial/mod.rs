@@ -18,7 +18,7 @@ use outrigger::{
     },
     reload::offline,
     state::Stores,
-    upstream::{Connection, Inbound, Payload, Pool, SendError},
+    upstream::{Connection, Inbound, Payload, Pool, SendError, embeddings::Embedder},
 };
 use parking_lot::Mutex;
 use policy::Chain;
@@ -115,6 +115,7 @@ pub(crate) fn run(
     let counted = Counted::default();
     let host = stores.lent(Host {
         metrics: Arc::new(counted.clone()),
+        embeddings: Arc::new(Embedder::offline(&config)),
         ..Host::none()
     });
     let generation = load(file, config, host)?;

@@ -39,7 +39,7 @@ use crate::{
         names,
         trace::{self, Tracer},
     },
-    upstream::{self, Pool, collector::OtlpCollector, side},
+    upstream::{self, Pool, collector::OtlpCollector, embeddings::Embedder, side},
 };
 use sandbox::{Host, Instances, capabilities::log::OperatorLog};
 
@@ -134,9 +134,12 @@ fn start(
         ))
     })?;
     let stores = Stores::new(&config.state, Clock::Wall)?;
+    let embedder = Embedder::default();
+    embedder.follow(&config);
     let host = stores.lent(Host {
         log: Arc::new(OperatorLog),
         metrics: Arc::new(PolicyMeters),
+        embeddings: Arc::new(embedder.clone()),
         fetch: Arc::new(side::Client::new()),
         ..Host::none()
     });
@@ -166,14 +169,15 @@ fn start(
     let front = Front::new(&config, resolver)
         .map_err(|why| Stop::Machine(format!("TLS can't be set up: {why}")))?;
     let front = Arc::new(front);
-    let reloader = Arc::new(Reloader::new(
+    let reloader = Reloader::new(
         file.to_owned(),
         overrides,
         Arc::clone(&shared),
         assembler,
         assembled.entries,
         authority.clone(),
-    ));
+    );
+    let reloader = Arc::new(reloader.leading(embedder));
     let running = Running {
         reloader: Arc::clone(&reloader),
         stores: stores.clone(),

@@ -20,6 +20,7 @@ mod ca;
 mod caller;
 mod conditions;
 mod degrade;
+mod embeddings;
 mod endpoint;
 mod facts;
 mod failures;
@@ -112,7 +113,9 @@ impl Check<'_> {
         let hosts = self.hosts(&upstreams.by_name, hosts, &listen);
         let models = self.models(file.models, &upstreams);
         let model_facts = self.model_facts(file.model_facts);
-        let policies = self.policies(file.policies.unwrap_or_default());
+        let embeddings = self.embeddings(file.embeddings, &upstreams.by_name);
+        let wait = embeddings.as_ref().map(|embeddings| embeddings.timeout);
+        let policies = self.policies(file.policies.unwrap_or_default(), wait.unwrap_or_default());
         let limits = self.limits(file.limits.unwrap_or_default());
         let prices = self.prices(file.prices.unwrap_or_default());
         let tags = self.tags(file.tags);
@@ -140,6 +143,7 @@ impl Check<'_> {
             models,
             model_facts,
             policies,
+            embeddings,
             limits,
             prices,
             tags,

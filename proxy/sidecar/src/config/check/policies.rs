@@ -16,11 +16,12 @@ use crate::{
 };
 use sandbox::{
     Grants,
-    capabilities::{Access, Capability},
+    capabilities::{Access, Capability, EMBEDDINGS},
 };
 
 impl Check<'_> {
-    pub(super) fn policies(&mut self, written: file::Policies) -> Policies {
+    /// Checks the chain. `embedding` is the time that vectors may take.
+    pub(super) fn policies(&mut self, written: file::Policies, embedding: Duration) -> Policies {
         let at = Path::default().key("policies");
         let directory = self
             .text(&at.key("directory"), written.directory.as_ref())
@@ -54,7 +55,8 @@ impl Check<'_> {
             .into_iter()
             .enumerate()
             .filter_map(|(n, written)| {
-                self.policy(&at.key("chain").index(n), written, memory, &mut names)
+                let at = at.key("chain").index(n);
+                self.policy(&at, written, (memory, embedding), &mut names)
             })
             .collect();
         self.rollbacks(&at, &chain, &trust);
@@ -79,7 +81,7 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         written: file::Use,
-        budget: u64,
+        (budget, embedding): (u64, Duration),
         names: &mut BTreeSet<String>,
     ) -> Option<Use> {
         let name = self.parsed(
@@ -95,7 +97,7 @@ impl Check<'_> {
         let limits = self.policy_limits(
             &at.key("limits"),
             written.limits.unwrap_or_default(),
-            grants.hosts().next().is_some(),
+            default_wall(&grants, embedding),
         );
         if limits.memory > budget {
             self.problem(&at.key("limits"), "allow one instance more memory than `policies.memory` has for all; lower this or raise that");
@@ -162,14 +164,10 @@ impl Check<'_> {
                             false
                         }
                         None => {
-                            let what = match name.as_str() {
-                                "embeddings" => "is not in this version",
-                                _ => "is no grant",
-                            };
                             let there_are = grants_there_are();
                             self.problem(
                                 &at,
-                                format!("`{}` {what}; there are {there_are}", word.0),
+                                format!("`{}` is no grant; there are {there_are}", word.0),
                             );
                             false
                         }
@@ -230,13 +228,8 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         written: file::PolicyLimits,
-        fetches: bool,
+        wall: Duration,
     ) -> PolicyLimits {
-        let wall = if fetches {
-            Duration::from_secs(5)
-        } else {
-            Duration::from_millis(50)
-        };
         let limits = PolicyLimits {
             cpu: self.span(
                 &at.key("cpu"),
@@ -270,6 +263,16 @@ impl Check<'_> {
             );
         }
         limits
+    }
+}
+
+/// The time that a call may wait for stores, and for what else it was granted.
+fn default_wall(grants: &Grants, embedding: Duration) -> Duration {
+    let stores = Duration::from_millis(50);
+    match () {
+        () if grants.hosts().next().is_some() => Duration::from_secs(5),
+        () if grants.has(&EMBEDDINGS) => stores + embedding,
+        () => stores,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 
+mod embeddings;
 mod identity;
 mod listen;
 mod models;

@@ -109,8 +109,6 @@ fn each_mistake_in_the_policies_is_reported() {
                 => `x` stands twice
             policies: { directory: /tmp, chain: [{ use: a, config: { x: .inf } }] }
                 => JSON does not have
-            policies: { directory: /tmp, chain: [{ use: a, grants: [embeddings] }] }
-                => policies.chain[0].grants[0] | `embeddings` is not in this version
         "#,
     );
 }

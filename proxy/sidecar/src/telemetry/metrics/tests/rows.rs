@@ -94,6 +94,8 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     shed("memory");
     cut("idle");
     trace_spans("exported", 1);
+    embedded("table", "hit");
+    embedding_request("table", "embedded", Duration::ZERO);
     let names = crate::config::Names::Both;
     let all = Usage {
         cached: 1,
