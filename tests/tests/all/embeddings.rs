@@ -24,7 +24,7 @@ fn over(upstream: &Upstream, more: &str) -> String {
     config(&upstream, &format!("embeddings: {{ target: e/m{more} }}"))
 }
 
-/// What the policy says of texts.
+/// Returns the policy's answer for texts.
 fn embed(sidecar: &Sidecar, texts: &[&str]) -> String {
     let body = Api::Chat.ask("m", &texts.join("\n"), false);
     let reply = sidecar.post(Api::Chat.path(), body.to_string());
@@ -242,7 +242,7 @@ impl Drop for Embedder {
 }
 
 #[test]
-fn a_real_model_knows_what_is_asked_in_other_words() {
+fn a_real_model_puts_other_words_for_the_same_close_together() {
     let Some((_embedder, url)) = Embedder::start() else {
         return;
     };

@@ -1,9 +1,9 @@
 //! The embedder: texts of policies become vectors, by the upstream that `embeddings` names.
 //!
-//! A text is looked for in the [cache](cache), then among those that are [under way](pending), and
-//! only then sent; the new ones of a call go in one request. A policy waits for `timeout` at most:
+//! A text is looked for in `cache.rs`, then among those that are under way in `pending.rs`, and only
+//! then sent; the new ones of a call go in one request. A policy waits for `timeout` at most:
 //! vectors that are late are a miss, and never an error. Their request goes on without it, for
-//! [`LONGEST`] at most, and what it brings is cached: a model that has to be loaded first would be
+//! ten seconds at most, and what it brings is cached: a model that has to be loaded first would be
 //! cancelled each time otherwise. Requests that may be under way are counted, so that a silent
 //! embedder piles up nothing, and is soon a miss at once.
 //!
@@ -205,14 +205,14 @@ impl Embedder {
     /// Makes one request, and accounts for it.
     async fn request(&self, service: &Service, texts: &[String]) -> Answer<Vec<Arc<Vector>>> {
         let begun = tokio::time::Instant::now();
-        let asked = timeout(LONGEST, service.request(&*self.0.client, texts)).await;
-        let asked = asked.unwrap_or_else(|_| Err((Miss::Timeout, Cow::from("no answer in time"))));
-        let outcome = asked
+        let made = timeout(LONGEST, service.request(&*self.0.client, texts)).await;
+        let made = made.unwrap_or_else(|_| Err((Miss::Timeout, Cow::from("no answer in time"))));
+        let outcome = made
             .as_ref()
             .map_or_else(|(miss, _)| miss.label(), |_| "embedded");
         let upstream = &service.settings.target.upstream;
         metrics::embedding_request(upstream, outcome, begun.elapsed());
-        asked.map_err(|(miss, reason)| {
+        made.map_err(|(miss, reason)| {
             self.log(service, &reason);
             miss
         })

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{Key, Miss};
 
-/// What comes of a text, or of several.
+/// The outcome of a text, or of several.
 pub(super) type Answer<T> = Result<T, Miss>;
 
 type Slot = Option<Answer<Arc<Vector>>>;

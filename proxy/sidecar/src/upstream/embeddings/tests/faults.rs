@@ -1,4 +1,4 @@
-//! What fails, and is slow: a miss, in time, and counted.
+//! Failures and slowness: a miss, in time, and counted.
 
 use tokio::time::Instant;
 

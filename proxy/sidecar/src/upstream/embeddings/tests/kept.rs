@@ -1,4 +1,4 @@
-//! What is cached, what is joined, and what is sent.
+//! Texts that are cached, joined or sent.
 
 use super::*;
 

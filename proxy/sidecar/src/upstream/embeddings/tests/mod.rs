@@ -13,7 +13,7 @@ use crate::{
 mod faults;
 mod kept;
 
-/// What the scripted embedder does with a request.
+/// An act of the scripted embedder.
 enum Act {
     Answer(u16, String),
     Fail,
