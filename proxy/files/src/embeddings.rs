@@ -10,8 +10,8 @@ use crate::scalars::{Count, Optional, Size, Span, Text};
 #[serde(deny_unknown_fields)]
 pub struct Embeddings {
     /// The model, as `upstream/model`: `ollama/all-minilm`. Its upstream offers
-    /// `openai.embeddings`, or is the embedded one. What it has no key for, it is sent without:
-    /// callers' keys are not used.
+    /// `openai.embeddings`, or is the embedded one. An upstream without a key is
+    /// sent none: callers' keys are not used.
     pub target: Text,
     /// Time that a policy waits for vectors; after it they are unavailable. Default `50ms`.
     #[serde(default)]
