@@ -71,7 +71,7 @@ async fn texts_that_share_stems_are_closer_than_those_that_share_nothing() {
         pairs.map(|(x, y)| x * y).sum::<f64>()
     };
     assert!(
-        cosine(0, 1) > 0.3 && cosine(0, 2) < 0.2,
+        cosine(0, 1) > 0.25 && cosine(0, 2) < 0.2,
         "{} {}",
         cosine(0, 1),
         cosine(0, 2)
