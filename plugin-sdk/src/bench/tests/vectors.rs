@@ -28,7 +28,7 @@ fn begin(request: Request) -> Exchange<Reads> {
     bench.request(request)
 }
 
-fn asked(text: &str) -> Exchange<Reads> {
+fn begin_with(text: &str) -> Exchange<Reads> {
     begin(Request::chat("m").user(text))
 }
 
@@ -55,7 +55,7 @@ fn partition(exchange: &Exchange<Reads>, of: &str) -> Result<Partition, Error> {
 
 /// Keeps the reply to a question under it.
 fn kept(text: &str, of: &str) {
-    let mut exchange = asked(text);
+    let mut exchange = begin_with(text);
     let partition = partition(&exchange, of).unwrap();
     let minute = Keeping::new(Duration::from_secs(60));
     replies::keep_near(text, minute, partition, vector(text), b"noted").unwrap();
@@ -63,7 +63,7 @@ fn kept(text: &str, of: &str) {
 }
 
 fn near(text: &str, of: &str, least: f32) -> Vec<String> {
-    let exchange = asked(text);
+    let exchange = begin_with(text);
     let partition = partition(&exchange, of).unwrap();
     let found = replies::nearest(partition, vector(text), least, 16).unwrap();
     found.into_iter().map(|near| near.key).collect()
@@ -71,7 +71,7 @@ fn near(text: &str, of: &str, least: f32) -> Vec<String> {
 
 #[test]
 fn texts_that_share_words_and_parts_of_words_are_near() {
-    let _exchange = asked("hi");
+    let _exchange = begin_with("hi");
     assert!(cosine("Reset my password", "reset MY password!") > 0.999);
     let same = cosine("how do I reset my password", "how can I reset the password");
     let inflected = cosine("resetting passwords", "reset password");
@@ -89,7 +89,7 @@ fn texts_that_share_words_and_parts_of_words_are_near() {
 #[test]
 fn a_test_gives_texts_their_vectors_and_makes_the_embedder_fail() {
     bench::vectors([("a", [3.0, 4.0])]);
-    let _exchange = asked("hi");
+    let _exchange = begin_with("hi");
     assert_eq!(vector("a").numbers(), [0.6, 0.8]);
     assert_eq!(vector("b").numbers().len(), 256);
     assert_eq!(bench::embedded(), ["a", "b"]);
@@ -104,7 +104,7 @@ fn a_test_gives_texts_their_vectors_and_makes_the_embedder_fail() {
 
 #[test]
 fn texts_that_no_embedder_takes_are_errors_and_too_many_vectors_a_fault() {
-    let _exchange = asked("hi");
+    let _exchange = begin_with("hi");
     for texts in [&[][..], &["a", ""], &["a"; 17]] {
         let error = embeddings::embed(texts).unwrap_err();
         assert!(matches!(error, embeddings::Error::Invalid(_)), "{texts:?}");
@@ -132,7 +132,7 @@ fn the_nearest_replies_are_found_within_their_partition_and_their_time() {
     assert_eq!(near("zero", "other", 0.0), ["zero"]);
     assert_eq!(near("words", "acme", -1.0), [""; 0], "of another length");
 
-    let exchange = asked("zero");
+    let exchange = begin_with("zero");
     let partition = partition(&exchange, "acme").unwrap();
     bench::advance(Duration::from_secs(20));
     let found = replies::nearest(partition, vector("zero"), 0.0, 1).unwrap();
@@ -206,7 +206,7 @@ fn requests_meet_only_where_all_but_their_question_is_the_same() {
 
 #[test]
 fn a_partition_that_names_nothing_is_an_error() {
-    let exchange = asked("q");
+    let exchange = begin_with("q");
     let (ids, none): (_, [&str; 0]) = (ids(&exchange), []);
     let twice = r#"{"model":"m","n":1,"n":1,"messages":[{"role":"user","content":"q"}]}"#;
     for error in [
@@ -225,7 +225,7 @@ fn a_partition_that_names_nothing_is_an_error() {
 
 #[test]
 fn what_no_store_takes_is_an_error_and_a_number_that_was_not_given_a_fault() {
-    let exchange = asked("q");
+    let exchange = begin_with("q");
     let (named, made) = (partition(&exchange, "acme").unwrap(), vector("q"));
     for least in [1.1, -1.1, f32::NAN] {
         let found = replies::nearest(named, made, least, 1);
@@ -240,7 +240,7 @@ fn what_no_store_takes_is_an_error_and_a_number_that_was_not_given_a_fault() {
         Err(Error::Unavailable)
     );
     bench::stores_fail(false);
-    let _other = asked("q");
+    let _other = begin_with("q");
     let strange = || replies::nearest(named, made, 0.5, 1).is_ok();
     assert!(std::panic::catch_unwind(strange).is_err());
 }
