@@ -85,6 +85,7 @@ fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
         ("token-rate-limit", &["limits"]),
         ("budget", &["limits", "values", "fetch"]),
         ("response-cache", &["replies"]),
+        ("tier-router", &["values"]),
     ] {
         let expected = expected.iter().copied().collect();
         assert_eq!(granted(&imports(name)), expected, "{name}");

@@ -95,6 +95,7 @@ mod all {
     mod stream_faults;
     mod stream_options;
     mod telemetry;
+    mod tier_router;
     mod traces;
     mod translation_bedrock;
     mod translation_counts;

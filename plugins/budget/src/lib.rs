@@ -60,6 +60,9 @@ impl Policy for Budget {
                 Ok(standings) => standings,
                 Err(error) => return failed(request, &error).into(),
             };
+            if let Some(left) = self.left(&standings) {
+                request.set_tag("budget_left", &left.to_string());
+            }
             exhausted = (0..)
                 .zip(standings)
                 .filter(|(_, standing)| !standing.granted)
@@ -106,6 +109,18 @@ impl Budget {
                 // One that can't be read counts as closed; the budgets still hold.
                 matches!(values::get(&reservation.breaker()), Ok(Some(_))).then_some(at)
             })
+    }
+
+    /// Percents that are left of the budget that is nearest to its end; breakers are none.
+    fn left(&self, standings: &[Standing]) -> Option<u64> {
+        let counted = self.reservations.iter().zip(standings);
+        let budgets =
+            counted.filter(|(reservation, _)| self.lines[reservation.line].cool_down.is_none());
+        let left = budgets.map(|(_, standing)| {
+            let share = u128::from(standing.remaining()) * 100 / u128::from(standing.limit.max(1));
+            u64::try_from(share).unwrap_or(100)
+        });
+        left.min()
     }
 
     fn open(&self, exhausted: &[(usize, Option<Standing>)]) {

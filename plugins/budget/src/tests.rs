@@ -56,6 +56,17 @@ fn daily() -> Value {
 }
 
 #[test]
+fn what_is_left_of_the_budget_that_ends_first_is_a_tag() {
+    let weekly = json!({ "per": "tenant", "usd": 100, "every": "week" });
+    let bench = budget(json!({ "budgets": [weekly, daily()] }));
+    let left = |exchange: &Exchange<Budget>| exchange.request.tag("budget_left");
+    assert_eq!(left(&spend(&bench, "a", 6.0)).as_deref(), Some("40"));
+    assert_eq!(left(&spend(&bench, "a", 3.99)).as_deref(), Some("0"));
+    assert_eq!(left(&spend(&bench, "a", 0.5)).as_deref(), Some("0"));
+    assert_eq!(left(&spend(&bench, "b", 0.1)).as_deref(), Some("99"));
+}
+
+#[test]
 fn a_tenant_that_spent_its_budget_is_refused_until_the_period_ends_and_others_are_not() {
     let bench = budget(json!({ "budgets": [daily()] }));
     set_clock(Duration::from_secs(20_000 * DAY + 3600));
