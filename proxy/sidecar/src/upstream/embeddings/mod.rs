@@ -9,11 +9,7 @@
 //!
 //! No text is logged, and none is kept: the cache has hashes.
 
-use std::{
-    borrow::Cow,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -22,7 +18,10 @@ use sandbox::capabilities::{
     EMBEDDINGS, Work,
     embeddings::{Embeddings, Error},
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 use tracing::warn;
 
 use super::{BoxError, Pool};
@@ -204,7 +203,7 @@ impl Embedder {
 
     /// Makes one request, and accounts for it.
     async fn request(&self, service: &Service, texts: &[String]) -> Answer<Vec<Arc<Vector>>> {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         let made = timeout(LONGEST, service.request(&*self.0.client, texts)).await;
         let made = made.unwrap_or_else(|_| Err((Miss::Timeout, Cow::from("no answer in time"))));
         let outcome = made
