@@ -64,7 +64,7 @@ fn a_tier_that_fails_goes_one_up_and_one_that_is_open_is_passed_over() {
     let sidecar = with("", &providers);
     providers[0].now(Act::Refuses(Fault::Money));
     answered(&turn(&sidecar, "hello", 0, None), "from-b");
-    tried(&sidecar, 0, &["a/mini money", "b/maxi success 200"]);
+    tried(&sidecar, 0, &["a/mini money 429", "b/maxi success 200"]);
     let next = turn(&sidecar, "hello", 1, None);
     answered(&next, "from-b");
     assert_eq!(tier(&next), "large; score=0; because=kept");
@@ -86,7 +86,8 @@ fn a_conversation_moves_down_where_that_costs_less_than_its_prompt_cache_saves()
         );
         std::fs::write(prices.path(), models).unwrap();
         let file = prices.path().display();
-        let sidecar = with(&format!("prices: {{ file: \"{file}\" }}"), &two());
+        let providers = two();
+        let sidecar = with(&format!("prices: {{ file: \"{file}\" }}"), &providers);
         answered(&turn(&sidecar, &long, 0, Some("high")), "from-b");
         assert_eq!(tier(&turn(&sidecar, &long, 1, None)), expected);
     }
