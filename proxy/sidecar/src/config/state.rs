@@ -76,6 +76,8 @@ pub struct StateMemory {
     pub values: usize,
     /// Kept replies. Default 64 MiB.
     pub replies: usize,
+    /// Vectors of kept replies. Default 64 MiB.
+    pub vectors: usize,
     /// Buckets of limits. Default 16 MiB.
     pub buckets: usize,
 }
@@ -85,6 +87,7 @@ impl Default for StateMemory {
         Self {
             values: 64 << 20,
             replies: 64 << 20,
+            vectors: 64 << 20,
             buckets: 16 << 20,
         }
     }

@@ -170,7 +170,8 @@ async fn keep(
         }
         let bytes = encode(recording, dialect, streaming, &body);
         let ttl = Duration::from_millis(keep.ttl_ms);
-        let kept = stores.replies().put(&keep.space, &keep.key, bytes, ttl);
+        let (space, key, near) = (&keep.space, &keep.key, keep.near.as_ref());
+        let kept = stores.replies().put_near(space, key, bytes, ttl, near);
         match kept.await {
             Ok(_) => metrics::reply_kept("kept"),
             Err(_) => metrics::reply_kept("store"),

@@ -10,7 +10,7 @@
 //! connection follows moved slots; that it is broken is judged by the same rule.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -30,6 +30,9 @@ const PATIENCE: u32 = 3;
 /// Time-out of calls that no exchange waits for: settlements, figures.
 pub(super) const PATIENT: Duration = Duration::from_secs(1);
 
+/// Says of a refused command that the server does not have it.
+pub(super) const UNKNOWN_COMMAND: &str = "unknown command";
+
 /// Reasons for which a call of the store failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -41,7 +44,7 @@ pub(super) enum Fault {
     Slow,
     /// The server has no memory left.
     Full,
-    /// The server refused the command. Its first word, as `WRONGTYPE`.
+    /// The server refused the command. Its first word, as `WRONGTYPE`, or [`UNKNOWN_COMMAND`].
     Refused(String),
 }
 
@@ -58,6 +61,13 @@ impl Fault {
 
     fn of(error: &RedisError) -> Self {
         match error.kind() {
+            ErrorKind::Server(ServerErrorKind::ResponseError)
+                if error
+                    .detail()
+                    .is_some_and(|text| text.starts_with(UNKNOWN_COMMAND)) =>
+            {
+                Self::Refused(UNKNOWN_COMMAND.to_owned())
+            }
             ErrorKind::Server(
                 ServerErrorKind::ResponseError
                 | ServerErrorKind::CrossSlot
@@ -83,6 +93,8 @@ pub(super) struct StoreClient {
     pub(super) wait: Duration,
     cluster: bool,
     connection: Mutex<Option<Connection>>,
+    /// Number of the connections that were made.
+    connections: AtomicU64,
     up: watch::Sender<bool>,
     pub(super) failures: AtomicU32,
     pub(super) trouble: Notify,
@@ -110,6 +122,7 @@ impl StoreClient {
             wait,
             cluster,
             connection: Mutex::new(None),
+            connections: AtomicU64::new(0),
             up: watch::Sender::new(false),
             failures: AtomicU32::new(0),
             trouble: Notify::new(),
@@ -205,7 +218,14 @@ impl StoreClient {
         }
     }
 
+    /// Returns the number of the connection, which another one does not have; the first is 1.
+    pub(super) fn connection_number(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set(&self, connection: Option<Connection>) {
+        let made = u64::from(connection.is_some());
+        self.connections.fetch_add(made, Ordering::Relaxed);
         *self.connection.lock() = connection;
     }
 

@@ -24,6 +24,8 @@ pub struct Figures {
     pub values: ValuesFigures,
     /// Kept replies.
     pub replies: RepliesFigures,
+    /// Vectors of kept replies.
+    pub vectors: VectorsFigures,
 }
 
 /// One bucket.
@@ -61,6 +63,15 @@ pub struct RepliesFigures {
     pub misses: u64,
 }
 
+/// Vectors of kept replies in this process's memory; of a shared store nothing is known.
+#[derive(Debug, Serialize)]
+pub struct VectorsFigures {
+    /// Number of vectors.
+    pub entries: u64,
+    /// Their size, with what finds them.
+    pub bytes: u64,
+}
+
 impl Stores {
     /// Collects the figures. Queries a shared store for its buckets, so it may take a second.
     pub async fn snapshot(&self) -> Figures {
@@ -92,6 +103,7 @@ impl Stores {
                 bytes: inner.values.used() as u64,
             },
             replies: inner.replies.figures(),
+            vectors: inner.replies.vectors_figures(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! [`Stores`] is all of it. [`limits`] are reserved before an exchange and settled after it, over
 //! all replicas that share a store; [`values`] are small and belong to policies; [`replies`] are
-//! what a cache stores. The three have one behaviour over both backends, which the tests in
+//! what a cache stores, and finds by [`vectors`] where a policy wants that. The three have one behaviour over both backends, which the tests in
 //! `tests/stores` check. [`targets`] is what is learnt of providers: it is always here, and
 //! replicas share it where there is a store.
 //!
@@ -38,6 +38,7 @@ pub mod queue;
 pub mod replies;
 pub mod targets;
 pub mod values;
+mod vectors;
 
 pub use limits::{Ask, MOST, Standing, Unavailable, Window};
 pub use replies::Replies;
@@ -215,7 +216,7 @@ fn memory(state: &config::State, clock: Clock) -> Inner {
             state.memory.values,
             clock.clone(),
         )),
-        replies: Replies::in_memory(state.memory.replies, clock.clone()),
+        replies: Replies::in_memory(state.memory.replies, state.memory.vectors, clock.clone()),
         flights: Flights::default(),
         targets: Targets::default(),
         shared: None,

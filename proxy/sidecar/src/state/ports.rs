@@ -92,13 +92,14 @@ impl Replies for Stores {
 
     fn nearest<'a>(
         &'a self,
-        _: &'a str,
-        _: Partition,
-        _: Arc<Vector>,
-        _: f32,
-        _: usize,
+        space: &'a str,
+        partition: Partition,
+        vector: Arc<Vector>,
+        least: f32,
+        count: usize,
     ) -> Work<'a, Result<Vec<Neighbour>, Unavailable>> {
-        Work::now(Ok(Vec::new()))
+        self.replies()
+            .nearest(space, partition, vector, least, count)
     }
 
     fn lead_or_join(&self, key: String) -> Flight {

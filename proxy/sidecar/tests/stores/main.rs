@@ -4,7 +4,8 @@
 //! `conformance` holds every store to one behaviour, memory included; `differential` compares them
 //! over random histories; `faults` takes the server away in every way there is; `crash` kills
 //! clients and servers in the middle of their work and adds up what is left; `targets` is what
-//! replicas learn from each other.
+//! replicas learn from each other; `near` needs a Redis 8, which `tests/setup.sh` puts under
+//! `target/tools`, and says so where there is none.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +19,7 @@ mod differential;
 mod faults;
 mod kept;
 mod lossy;
+mod near;
 mod servers;
 mod targets;
 
@@ -64,6 +66,18 @@ impl Rig {
     async fn cluster() -> Self {
         let server = servers::shared_cluster();
         Self::of(server.state(), Some(server)).await
+    }
+
+    /// A server with vector sets, where there is its program.
+    async fn redis_8() -> Option<Self> {
+        let server = servers::shared_8()?;
+        Some(Self::of(server.state(), Some(server)).await)
+    }
+
+    /// A cluster of such servers.
+    async fn cluster_8() -> Option<Self> {
+        let server = servers::shared_cluster_8()?;
+        Some(Self::of(server.state(), Some(server)).await)
     }
 
     async fn of(state: State, server: Option<Arc<servers::Server>>) -> Self {

@@ -3,10 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Weak,
+        Arc, LazyLock, Weak,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -19,6 +19,21 @@ use tempfile::TempDir;
 
 const PROGRAM: &str = "redis-server";
 
+/// A redis-server 8, which has vector sets. `None`, and said, where `tests/setup.sh` could not get it.
+static WITH_VECTORS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
+    let target = std::env::var_os("OUTRIGGER_TARGET").map_or(root.into(), PathBuf::from);
+    let program = target.join("tools/redis-server-8");
+    let there = program.is_file();
+    if !there {
+        println!(
+            "NOT TESTED: vector sets, without {}; tests/setup.sh puts it there",
+            program.display()
+        );
+    }
+    there.then_some(program)
+});
+
 /// A server, or the nodes of a cluster.
 pub(crate) struct Server {
     nodes: Vec<Node>,
@@ -29,6 +44,7 @@ pub(crate) struct Server {
 
 struct Node {
     process: Process,
+    program: PathBuf,
     port: u16,
     arguments: Vec<String>,
 }
@@ -47,7 +63,7 @@ impl Drop for Process {
 }
 
 impl Node {
-    fn start(directory: &Path, port: u16, more: &[&str]) -> Self {
+    fn start(program: &Path, directory: &Path, port: u16, more: &[&str]) -> Self {
         let home = directory.join(port.to_string());
         std::fs::create_dir_all(&home).unwrap();
         let mut arguments: Vec<String> = ["--port", &port.to_string(), "--bind", "127.0.0.1"]
@@ -56,9 +72,10 @@ impl Node {
         arguments.extend(["--dir".to_owned(), home.display().to_string()]);
         arguments.extend(["--save", "", "--loglevel", "warning"].map(str::to_owned));
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
-        let process = Process::start(&arguments, port);
+        let process = Process::start(program, &arguments, port);
         Self {
             process,
+            program: program.to_owned(),
             port,
             arguments,
         }
@@ -66,17 +83,18 @@ impl Node {
 }
 
 impl Process {
-    fn start(arguments: &[String], port: u16) -> Self {
+    fn start(program: &Path, arguments: &[String], port: u16) -> Self {
         assert!(
-            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-                .any(|folder| folder.join(PROGRAM).is_file()),
+            program.is_file()
+                || std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+                    .any(|folder| folder.join(PROGRAM).is_file()),
             "`{PROGRAM}` is not installed: install the package redis-server, or run tests/setup.sh, which does"
         );
         // The shell's standard input is a pipe from here: its end, even by a SIGKILL of this
         // process, ends the server.
         let mut shell = Command::new("sh")
             .args(["-c", "\"$0\" \"$@\" </dev/null >/dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null; wait"])
-            .arg(PROGRAM)
+            .arg(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -113,8 +131,17 @@ fn Instant() -> Instant {
 impl Server {
     /// A server alone, with these words on its command line besides.
     pub(crate) fn alone(more: &[&str]) -> Self {
+        Self::one(PROGRAM.as_ref(), more)
+    }
+
+    /// A server with vector sets alone.
+    pub(crate) fn with_vectors() -> Option<Self> {
+        Some(Self::one(WITH_VECTORS.as_deref()?, &[]))
+    }
+
+    fn one(program: &Path, more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let node = Node::start(directory.path(), free_port(), more);
+        let node = Node::start(program, directory.path(), free_port(), more);
         let server = Self {
             nodes: vec![node],
             cluster: false,
@@ -129,10 +156,14 @@ impl Server {
 
     /// A cluster of three nodes, each with a third of the slots.
     pub(crate) fn cluster() -> Self {
+        Self::several(PROGRAM.as_ref())
+    }
+
+    fn several(program: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
         let nodes: Vec<Node> = (0..3)
-            .map(|_| Node::start(directory.path(), free_port(), &more))
+            .map(|_| Node::start(program, directory.path(), free_port(), &more))
             .collect();
         let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
         let server = Self {
@@ -235,7 +266,7 @@ impl Server {
     /// Starts it again on its port and its files.
     pub(crate) fn restart(&mut self) {
         for node in &mut self.nodes {
-            node.process = Process::start(&node.arguments, node.port);
+            node.process = Process::start(&node.program, &node.arguments, node.port);
         }
         self.answers();
     }
@@ -256,6 +287,18 @@ impl Server {
 pub(crate) fn shared() -> Arc<Server> {
     static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     share(&SERVER, || Server::alone(&[]))
+}
+
+pub(crate) fn shared_8() -> Option<Arc<Server>> {
+    static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let program = WITH_VECTORS.as_deref()?;
+    Some(share(&SERVER, || Server::one(program, &[])))
+}
+
+pub(crate) fn shared_cluster_8() -> Option<Arc<Server>> {
+    static CLUSTER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let program = WITH_VECTORS.as_deref()?;
+    Some(share(&CLUSTER, || Server::several(program)))
 }
 
 pub(crate) fn shared_cluster() -> Arc<Server> {

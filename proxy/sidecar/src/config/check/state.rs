@@ -106,6 +106,11 @@ impl Check<'_> {
                     &memory.replies,
                     default.memory.replies,
                 ),
+                vectors: self.store_size(
+                    &at.key("vectors"),
+                    &memory.vectors,
+                    default.memory.vectors,
+                ),
                 buckets: self.store_size(
                     &at.key("buckets"),
                     &memory.buckets,

@@ -128,6 +128,7 @@ fn each_mistake_in_the_state_is_reported() {
                 => state.reservation_lapse | shorter than any exchange
             state: { memory: { values: 64MB } } => state.memory.values | `64MB` is not a size
             state: { memory: { replies: 1KiB } } => state.memory.replies | `64KiB` or more
+            state: { memory: { vectors: 1KiB } } => state.memory.vectors | `64KiB` or more
         "#,
     );
 }

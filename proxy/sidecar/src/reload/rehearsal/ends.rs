@@ -121,7 +121,7 @@ impl End {
                 let bytes = Bytes::from(text.clone());
                 let _ = stores
                     .replies()
-                    .put(&keep.space, &keep.key, bytes, ttl)
+                    .put_near(&keep.space, &keep.key, bytes, ttl, keep.near.as_ref())
                     .await;
             }
         }

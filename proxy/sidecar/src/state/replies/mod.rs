@@ -5,6 +5,9 @@
 //! namespace and key, so that the id suffices to evict it on any replica, and nobody reads the key
 //! from it. What is read back is checked against the whole key, a version and a checksum: what does
 //! not match is dropped.
+//!
+//! A reply may have a vector, by which it is found from questions like its own: see
+//! [`vectors`](super::vectors).
 
 use std::{
     sync::{
@@ -15,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use policy::Kept;
+use policy::{Kept, Near};
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
 use redis::Value;
 use ring::digest::{SHA256, digest};
@@ -25,13 +28,16 @@ use super::{
     client::{Fault, StoreClient},
     figures::RepliesFigures,
     joined,
+    vectors::{self, memory::Row, region_id, shared::Sets},
 };
 use crate::telemetry::metrics;
 use sandbox::capabilities::Work;
 
+mod near;
 mod record;
 
-use record::{Damage, Record};
+use near::tag_of;
+use record::{Damage, Head, NearPart, Record};
 
 /// Largest reply that is stored, in bytes.
 pub const LARGEST: usize = 16 << 20;
@@ -56,14 +62,19 @@ pub struct Replies {
 }
 
 enum Backend {
-    Memory(Cache<Id, Arc<Entry>, Weight>),
+    Memory {
+        cache: Cache<Id, Arc<Entry>, Weight>,
+        vectors: vectors::memory::Memory,
+    },
     Shared {
         client: Arc<StoreClient>,
         prefix: String,
+        sets: Sets,
     },
 }
 
-type Id = [u8; 16];
+/// A reply's id: a hash of its namespace and key.
+pub(super) type Id = [u8; 16];
 
 /// Times at which an entry was made and expires, and its bytes.
 type Found = (u64, Option<u64>, Bytes);
@@ -73,6 +84,13 @@ struct Entry {
     bytes: Bytes,
     made: u64,
     expires: Option<u64>,
+    near: Option<NearEntry>,
+}
+
+/// The vector by which an entry is found, and the policy's note.
+struct NearEntry {
+    row: Row,
+    note: Bytes,
 }
 
 #[derive(Clone)]
@@ -80,12 +98,20 @@ struct Weight;
 
 impl Weighter<Id, Arc<Entry>> for Weight {
     fn weight(&self, _: &Id, entry: &Arc<Entry>) -> u64 {
-        (entry.key.len() + entry.bytes.len()) as u64 + OVERHEAD
+        entry.weight()
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> u64 {
+        let note = self.near.as_ref().map_or(0, |near| near.note.len());
+        (self.key.len() + self.bytes.len() + note) as u64 + OVERHEAD
     }
 }
 
 impl Replies {
-    pub(super) fn in_memory(total: usize, clock: Clock) -> Self {
+    /// Makes a store of replies and their vectors in memory, of so many bytes each.
+    pub(super) fn in_memory(total: usize, vectors: usize, clock: Clock) -> Self {
         let total = total as u64;
         let options = OptionsBuilder::new()
             .shards(4)
@@ -99,12 +125,17 @@ impl Replies {
             // Fails only without a capacity, which is given.
             Err(_) => Cache::with_weighter(64, total, Weight),
         };
-        Self::over(Backend::Memory(cache), clock)
+        let vectors = vectors::memory::Memory::new(vectors);
+        Self::over(Backend::Memory { cache, vectors }, clock)
     }
 
     pub(super) fn shared(client: Arc<StoreClient>, prefix: &str, clock: Clock) -> Self {
-        let prefix = prefix.to_owned();
-        Self::over(Backend::Shared { client, prefix }, clock)
+        let backend = Backend::Shared {
+            sets: Sets::new(Arc::clone(&client), prefix),
+            client,
+            prefix: prefix.to_owned(),
+        };
+        Self::over(backend, clock)
     }
 
     fn over(backend: Backend, clock: Clock) -> Self {
@@ -124,12 +155,12 @@ impl Replies {
         let (id, key) = named(space, key);
         let now = self.clock.now();
         match &self.backend {
-            Backend::Memory(cache) => {
+            Backend::Memory { cache, .. } => {
                 let entry = cache.get(&id).filter(|entry| entry.key == key);
                 let found = entry.map(|entry| (entry.made, entry.expires, entry.bytes.clone()));
                 Work::now(Ok(self.alive(&id, now, found)))
             }
-            Backend::Shared { client, prefix } => Work::later(async move {
+            Backend::Shared { client, prefix, .. } => Work::later(async move {
                 let mut get = redis::cmd("GET");
                 get.arg(redis_key(prefix, &id));
                 let found = match client.query(&get).await.map_err(unavailable)? {
@@ -147,7 +178,7 @@ impl Replies {
     fn alive(&self, id: &Id, now: u64, found: Option<Found>) -> Option<Kept> {
         let alive = found.filter(|(_, expires, _)| expires.is_none_or(|at| now < at));
         let Some((made, expires, bytes)) = alive else {
-            if let Backend::Memory(cache) = &self.backend {
+            if let Backend::Memory { cache, .. } = &self.backend {
                 cache.remove_if(id, |entry| entry.expires.is_some_and(|at| at <= now));
             }
             self.misses.fetch_add(1, Ordering::Relaxed);
@@ -173,34 +204,69 @@ impl Replies {
         bytes: Bytes,
         ttl: Duration,
     ) -> Result<String, NotKept> {
+        self.put_near(space, key, bytes, ttl, None).await
+    }
+
+    /// Stores a reply as [`Replies::put`] does, to be found by a vector, too. A store that has no
+    /// place for the vector stores the reply without it.
+    ///
+    /// # Errors
+    /// It is too large, or the store did not take it.
+    pub async fn put_near(
+        &self,
+        space: &str,
+        key: &str,
+        bytes: Bytes,
+        ttl: Duration,
+        near: Option<&Near>,
+    ) -> Result<String, NotKept> {
         if bytes.len() > LARGEST {
             return Err(NotKept::TooLarge);
         }
         let (id, key) = named(space, key);
+        let near = near.map(|near| (region_id(space, &near.region()), near));
         let made = self.clock.now();
         let ttl = u64::try_from(ttl.as_millis())
             .unwrap_or(u64::MAX)
             .min(1 << 52);
         let expires = (ttl > 0).then(|| made.saturating_add(ttl));
         match &self.backend {
-            Backend::Memory(cache) => {
-                let entry = Arc::new(Entry {
+            Backend::Memory { cache, vectors } => {
+                let mut entry = Entry {
                     key,
                     bytes,
                     made,
                     expires,
-                });
+                    near: None,
+                };
                 // A reply for which the cache must evict half of what it has serves nobody.
-                if Weight.weight(&id, &entry) > cache.shard_capacity() / 2 {
+                let note = near.as_ref().map_or(0, |(_, near)| near.note.len());
+                if entry.weight() + note as u64 > cache.shard_capacity() / 2 {
                     return Err(NotKept::TooLarge);
                 }
-                cache.insert(id, entry);
+                entry.near = near.map(|(region, near)| NearEntry {
+                    row: vectors.add(region, id, expires, near.vector.numbers()),
+                    note: near.note.clone(),
+                });
+                cache.insert(id, Arc::new(entry));
             }
-            Backend::Shared { client, prefix } => {
+            Backend::Shared {
+                client,
+                prefix,
+                sets,
+            } => {
+                let part = near.map(|(region, near)| NearPart {
+                    region,
+                    tag: tag_of(&region, near, &key, made),
+                    note: &near.note,
+                });
                 let record = record::write(&Record {
-                    key: &key,
-                    made,
-                    expires,
+                    head: Head {
+                        key: &key,
+                        made,
+                        expires,
+                        near: part,
+                    },
                     bytes: &bytes,
                 });
                 let mut set = redis::cmd("SET");
@@ -213,6 +279,11 @@ impl Replies {
                     unavailable(fault);
                     NotKept::Unavailable
                 })?;
+                if let Some(((_, near), part)) = near.zip(part) {
+                    let numbers = near.vector.numbers();
+                    self.add_element(sets, &part, id, numbers, expires, ttl)
+                        .await;
+                }
             }
         }
         Ok(hex(&id))
@@ -232,15 +303,18 @@ impl Replies {
     /// The store can't be reached.
     pub async fn evict_id(&self, id: &str) -> Result<bool, Unavailable> {
         match from_hex(id) {
-            Some(id) => self.remove(id).await,
+            Some(id) => {
+                self.remove_element(&id).await?;
+                self.remove(id).await
+            }
             None => Ok(false),
         }
     }
 
     fn remove(&self, id: Id) -> Work<'_, Result<bool, Unavailable>> {
         match &self.backend {
-            Backend::Memory(cache) => Work::now(Ok(cache.remove(&id).is_some())),
-            Backend::Shared { client, prefix } => Work::later(async move {
+            Backend::Memory { cache, .. } => Work::now(Ok(cache.remove(&id).is_some())),
+            Backend::Shared { client, prefix, .. } => Work::later(async move {
                 let mut delete = redis::cmd("DEL");
                 delete.arg(redis_key(prefix, &id));
                 let deleted = client.query_patiently(&delete).await.map_err(unavailable)?;
@@ -261,9 +335,9 @@ impl Replies {
     ) -> Option<Found> {
         let bytes = Bytes::from(bytes);
         let damage = match record::read(&bytes) {
-            Ok(record) if record.key == key => {
+            Ok(record) if record.head.key == key => {
                 let at = bytes.len() - record.bytes.len();
-                return Some((record.made, record.expires, bytes.slice(at..)));
+                return Some((record.head.made, record.head.expires, bytes.slice(at..)));
             }
             // Another key with the same hash, or an entry that was copied here.
             Ok(_) => Damage::Damaged,
@@ -279,7 +353,7 @@ impl Replies {
     /// Returns the figures of this process.
     pub(super) fn figures(&self) -> RepliesFigures {
         let (entries, bytes) = match &self.backend {
-            Backend::Memory(cache) => (cache.len() as u64, cache.weight()),
+            Backend::Memory { cache, .. } => (cache.len() as u64, cache.weight()),
             Backend::Shared { .. } => (0, 0),
         };
         RepliesFigures {
@@ -305,11 +379,11 @@ fn redis_key(prefix: &str, id: &Id) -> String {
     format!("{prefix}:r:{}", hex(id))
 }
 
-fn hex(id: &Id) -> String {
+pub(super) fn hex(id: &Id) -> String {
     format!("{:032x}", u128::from_be_bytes(*id))
 }
 
-fn from_hex(text: &str) -> Option<Id> {
+pub(super) fn from_hex(text: &str) -> Option<Id> {
     let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let number = digits.then(|| u128::from_str_radix(text, 16).ok())??;
     Some(number.to_be_bytes())

@@ -4,7 +4,7 @@
 use super::*;
 
 fn replies(total: usize) -> Replies {
-    Replies::in_memory(total, Clock::Wall)
+    Replies::in_memory(total, 1 << 20, Clock::Wall)
 }
 
 #[tokio::test]
