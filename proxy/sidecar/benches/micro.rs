@@ -63,6 +63,7 @@ const TRACED: u32 = 500;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
 const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
+mod near;
 mod texts;
 
 use texts::{clean, csv, dense, prompt};
@@ -350,6 +351,11 @@ fn main() {
     let traced = &traced;
     let ask_small = move || Body::wire(Dialect::OpenaiChat, small.clone());
 
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let (kept, question) = &runtime.block_on(near::kept());
     let cases = [
         case!("policy_call", 1, {
             let (_, turn) = noop.start().unwrap().on_request(call(ask_small())).await;
@@ -428,6 +434,7 @@ fn main() {
             let (_, reservation) = stores.reserve(vec![ask]).await.unwrap();
             drop(reservation.unwrap().settle(&[400]));
         }),
+        case!("nearest_of_10000", 1, near::find(kept, question).await),
         Case {
             name: "stream_event",
             per: EVENTS,
@@ -496,11 +503,6 @@ fn main() {
             }
         }),
     ];
-
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
     if let Some(path) = std::env::var_os("OUTRIGGER_MICRO") {
         let figure = |case: &Case<'_>| {
             let us = cpu_us(&runtime, case);

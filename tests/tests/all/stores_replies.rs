@@ -352,6 +352,25 @@ fn an_operator_evicts_a_kept_reply() {
     assert_eq!(page.status, 403, "another site's page");
     let figures = wire::get(sidecar.admin, "/state").json();
     assert_eq!(figures["replies"]["entries"], json!(1), "{figures}");
+    let with = |query: &str| {
+        let path = format!("{path}?{query}");
+        let delete = wire::request("DELETE", &path, &["x-outrigger-admin: 1"], b"");
+        wire::call(sidecar.admin, &delete)
+    };
+    for wrong in [
+        "kin=",
+        "kin=1.5",
+        "kin=0",
+        "kin=NaN",
+        "kim=0.9",
+        "kin=0.9&kin=0.9",
+    ] {
+        assert_eq!(with(wrong).status, 400, "{wrong}");
+    }
+    let evicted = with("kin=0.9").json();
+    assert_eq!(evicted, json!({ "done": true, "evicted": 1 }));
+    ask(&sidecar, Api::Chat, "hi", false);
+    hit(&sidecar, Api::Chat, "hi", false);
     let delete = wire::request("DELETE", &path, &["x-outrigger-admin: 1"], b"");
     assert_eq!(wire::call(sidecar.admin, &delete).status, 200);
     assert_eq!(wire::call(sidecar.admin, &delete).status, 404);

@@ -54,6 +54,7 @@ mod headers;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+mod partition;
 pub(super) mod random;
 pub mod replies;
 pub mod values;

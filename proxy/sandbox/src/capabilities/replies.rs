@@ -4,13 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dialect::canon;
 use policy::{Found, Keep, Kept, Near, Partition, Ticket, Vector};
-use ring::digest;
 
 use super::{
     super::bindings::interfaces::replies as wit, Access, Capability, Nothing, State, Unavailable,
-    Work, credentials, misuse,
+    Work, misuse, partition,
 };
 
 /// The capability `replies`.
@@ -179,18 +177,11 @@ impl wit::Host for State {
         if call.claims.partitions.len() >= PARTITIONS {
             return misuse("partition: an exchange names 8 partitions at most");
         }
-        let body = match call.body.render_without(&question) {
-            Ok(body) => body,
+        let partition = match partition::of(&space, call, &question, &without, &parts) {
+            Ok(Some(partition)) => partition,
+            Ok(None) => return Ok(invalid("the body is no JSON, or is ambiguous")),
             Err(error) => return misuse(format!("partition: {error}")),
         };
-        let Some(form) = canon::canonical(&body, &without) else {
-            return Ok(invalid("the body is no JSON, or is ambiguous"));
-        };
-        let model = call.body.model().unwrap_or_default();
-        let path = credentials::without_keys(&call.path);
-        let fixed = [space.as_bytes(), path.as_bytes(), model.as_bytes(), &form];
-        let named = fixed.into_iter().chain(parts.iter().map(String::as_bytes));
-        let partition = Partition(hash(named));
         let partitions = &mut call.claims.partitions;
         partitions.push(partition);
         Ok(Ok(u32::try_from(partitions.len() - 1).unwrap_or(u32::MAX)))
@@ -289,20 +280,6 @@ impl State {
 
 fn invalid<T>(why: &str) -> Result<T, wit::Error> {
     Err(wit::Error::Invalid(why.into()))
-}
-
-/// Hashes parts, each with its length before it, so that none flows into the next.
-fn hash<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part);
-    }
-    let mut hash = [0; 32];
-    for (to, from) in hash.iter_mut().zip(context.finish().as_ref()) {
-        *to = *from;
-    }
-    hash
 }
 
 fn shown(near: Neighbour) -> (f32, wit::Neighbour) {

@@ -276,7 +276,7 @@ async fn reply(request: Request<Incoming>, origins: &Origins, facts: &dyn Facts)
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if is_below("/state") {
-        state::answer(method, path, intent, facts).await
+        state::answer(method, path, head.uri.query(), intent, facts).await
     } else if is_below("/targets") {
         targets::answer(method, path, intent, body, facts).await
     } else {

@@ -1,6 +1,7 @@
 //! `/state`: the state of buckets and stored replies, and the two calls that change something.
 //!
-//! Names and numbers, never content. A call needs the header of [`ChangeIntent`] besides. The calls
+//! Names and numbers, never content. `/state/replies/ID?kin=0.9` evicts, with a reply, those that are
+//! found by a question as near to its own: who finds one wrong answer has them all gone. A call needs the header of [`ChangeIntent`] besides. The calls
 //! are off unless `state.admin_changes` is set: whoever reaches the admin address could give a
 //! tenant its budget back.
 
@@ -16,6 +17,7 @@ use crate::{
 pub(super) async fn answer(
     method: &Method,
     path: &str,
+    query: Option<&str>,
     intent: Option<ChangeIntent>,
     facts: &dyn Facts,
 ) -> Reply {
@@ -34,7 +36,7 @@ pub(super) async fn answer(
         .unwrap_or_default();
     let known = matches!(kind, "buckets" | "replies") && !name.is_empty();
     if !known {
-        let message = "there are /state, and with DELETE /state/buckets/NAME and /state/replies/ID";
+        let message = "there are /state, and with DELETE /state/buckets/NAME, /state/replies/ID and /state/replies/ID?kin=0.9";
         return error(StatusCode::NOT_FOUND, message);
     }
     if !facts.takes_changes() {
@@ -52,12 +54,31 @@ pub(super) async fn answer(
             "the name's percent escapes are no text",
         );
     };
-    match change(stores, kind, &name, intent).await {
-        Ok(true) => {
+    let done = match (kind, query) {
+        ("replies", Some(query)) => {
+            let Some(least) = kin(query) else {
+                return error(
+                    StatusCode::BAD_REQUEST,
+                    "the query is `kin`, a cosine above 0 and up to 1, like `?kin=0.9`",
+                );
+            };
+            change_kin(stores, &name, least, intent).await
+        }
+        _ => change(stores, kind, &name, intent).await.map(u64::from),
+    };
+    match done {
+        Ok(1..) if query.is_none() => {
             tracing::info!(kind, name, "changed by the admin address");
             json(StatusCode::OK, &serde_json::json!({ "done": true }))
         }
-        Ok(false) => error(
+        Ok(evicted @ 1..) => {
+            tracing::info!(kind, name, evicted, "changed by the admin address");
+            json(
+                StatusCode::OK,
+                &serde_json::json!({ "done": true, "evicted": evicted }),
+            )
+        }
+        Ok(0) => error(
             StatusCode::NOT_FOUND,
             "there is none of that name; /state lists them",
         ),
@@ -79,4 +100,20 @@ async fn change(
         "buckets" => stores.reset(name).await,
         _ => stores.replies().evict_id(name).await,
     }
+}
+
+/// Evicts a reply and those that are as near to it as `least`, and counts them.
+async fn change_kin(
+    stores: &Stores,
+    id: &str,
+    least: f32,
+    _: ChangeIntent,
+) -> Result<u64, Unavailable> {
+    stores.replies().evict_kin(id, least).await
+}
+
+/// Reads `kin=0.9`.
+fn kin(query: &str) -> Option<f32> {
+    let least: f32 = query.strip_prefix("kin=")?.parse().ok()?;
+    (least > 0.0 && least <= 1.0).then_some(least)
 }

@@ -141,17 +141,15 @@ impl Stores {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Makes stores in memory, with the sizes of an empty configuration.
+    /// Makes stores in memory, with the sizes of an empty configuration but for vectors: what is
+    /// tried or rehearsed has few.
     pub fn in_memory() -> Self {
-        Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
+        Self(Arc::new(memory(&small(), Clock::Wall)))
     }
 
     /// Makes stores in memory that go by this clock: milliseconds since 1970.
     pub fn in_memory_at(now: Arc<AtomicU64>) -> Self {
-        Self(Arc::new(memory(
-            &config::State::default(),
-            Clock::Manual(now),
-        )))
+        Self(Arc::new(memory(&small(), Clock::Manual(now))))
     }
 
     /// Returns the replies that exchanges in progress share in this process.
@@ -206,6 +204,17 @@ impl Stores {
         };
         let _ = tokio::time::timeout(within, shared.limits.settled()).await;
         shared.limits.unsettled()
+    }
+}
+
+fn small() -> config::State {
+    let memory = config::StateMemory {
+        vectors: 8 << 20,
+        ..config::StateMemory::default()
+    };
+    config::State {
+        memory,
+        ..config::State::default()
     }
 }
 

@@ -333,7 +333,7 @@ pub fn store_degraded(store: &'static str, action: &'static str) {
     count(table::STORE_DEGRADED, [store, action], 1);
 }
 
-/// Counts a call of a shared store that failed: `gone`, `slow`, `full` or `refused`.
+/// Counts a call of a shared store that failed: `gone`, `slow`, `full`, `refused` or `unsupported`.
 pub fn store_fault(store: &'static str, reason: &'static str) {
     count(table::STORE_FAULTS, [store, reason], 1);
 }

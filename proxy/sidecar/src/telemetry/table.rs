@@ -169,7 +169,7 @@ table! {
     STORE_DEGRADED = "outrigger_store_degraded_total", Kind::Counter, ["store", "action"],
         "What was decided without the shared store while it could not serve: share, block or skip.";
     STORE_FAULTS = "outrigger_store_faults_total", Kind::Counter, ["store", "reason"],
-        "Calls of the shared store that failed: gone, slow, full or refused.";
+        "Calls of the shared store that failed: gone, slow, full, refused, or unsupported by the server (vectors).";
     STORE_DROPPED = "outrigger_store_dropped_total", Kind::Counter, ["store", "reason"],
         "What stores dropped: settlements without room (unsettled) or refused, replies that were damaged or of another version, and buckets that had to share one (overflow).";
     STORE_UNSETTLED = "outrigger_store_unsettled", Kind::Gauge, [],

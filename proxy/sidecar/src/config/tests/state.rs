@@ -9,13 +9,15 @@ use crate::config::{Degrade, State, StateMemory};
 fn state_is_in_memory_unless_redis_is_named() {
     assert_eq!(parse("").unwrap().state, State::default());
     let memory =
-        parse("state: { memory: { values: 1MiB, replies: 2GiB, buckets: 64KiB } }").unwrap();
+        parse("state: { memory: { values: 1MiB, replies: 2GiB, vectors: 3MiB, buckets: 64KiB } }")
+            .unwrap();
     assert_eq!(memory.state.redis, None);
     assert_eq!(
         memory.state.memory,
         StateMemory {
             values: 1 << 20,
             replies: 2 << 30,
+            vectors: 3 << 20,
             buckets: 64 << 10
         }
     );

@@ -8,9 +8,6 @@
 
 /// Numbers of a plane. Vectors are filled up with zeros to a multiple of it.
 pub(super) const PLANE: usize = 128;
-/// Numbers that are multiplied in one step: the width at which compilers use the instruction for
-/// sums of products of 16-bit numbers on every x86-64.
-const STEP: usize = 32;
 
 /// A vector as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +82,10 @@ fn narrow(number: f64) -> f32 {
     number as f32
 }
 
-/// Sums the products of two planes' numbers.
-#[inline]
-pub(super) fn dot(row: &[i8; PLANE], query: &[i16; PLANE]) -> i32 {
+/// Sums the products of two planes' numbers, `STEP` of them at a time: how many that are decides
+/// which instructions compilers find for it, and is measured.
+#[inline(always)]
+pub(super) fn dot<const STEP: usize>(row: &[i8; PLANE], query: &[i16; PLANE]) -> i32 {
     let (row, _) = row.as_chunks::<STEP>();
     let (query, _) = query.as_chunks::<STEP>();
     let mut sum = 0;
