@@ -240,8 +240,10 @@ async fn search(
         return Ok(found);
     }
     let most = count + SPARE;
-    for _ in 0..SEARCHES {
-        let all = sets.nearest(region, numbers, most, wanted.now).await?;
+    for search in 0..SEARCHES {
+        // Most lookups meet nothing that has expired.
+        let alive_at = (search > 0).then_some(wanted.now);
+        let all = sets.nearest(region, numbers, most, alive_at).await?;
         let complete = all.len() < most;
         let near: Vec<_> = (all.into_iter())
             .filter(|(_, cosine)| *cosine >= wanted.least)
