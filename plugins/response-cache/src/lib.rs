@@ -6,19 +6,14 @@
 //! and its answer says why. Recording and replaying, streamed or whole, is the proxy's; this policy
 //! names keys.
 
+use cache_rules::{Control, Exclude, Reason, path};
 use outrigger_sdk::{
-    Decision, Dialect, Policy, Request, digest, export_policy, log, metrics,
+    Decision, Policy, Request, digest, export_policy, log, metrics,
     replies::{self, Entry, Error, Found, Keeping},
 };
 
-mod control;
-mod exclude;
 mod file;
-mod members;
-mod shape;
 
-use control::Control;
-use exclude::{Exclude, Reason};
 use file::File;
 
 /// The policy's `config:` in `outrigger.yaml`.
@@ -125,6 +120,9 @@ fn report(request: &mut Request, what: &str, entry: &Entry) {
 fn bypass(request: &mut Request, reason: &Reason) -> Decision {
     metrics::count("bypassed", 1);
     metrics::count(&format!("bypassed_{}", reason.word), 1);
+    if let Some(counted) = reason.counted {
+        metrics::count(&format!("member_{counted}"), 1);
+    }
     request.set_reply_header("x-outrigger-cache", "bypass");
     request.set_reply_header("x-outrigger-cache-reason", reason.word);
     // The app wrote the name; what is no plain name could be no header.
@@ -134,19 +132,6 @@ fn bypass(request: &mut Request, reason: &Reason) -> Decision {
         request.set_reply_header("x-outrigger-cache-member", member);
     }
     Decision::Forward
-}
-
-/// Path and query. Gemini says in them whether a stream is requested, which changes how an answer
-/// is sent and not what it is.
-fn path(request: &Request) -> String {
-    let path = request.path();
-    if request.dialect() != Dialect::GeminiGenerate {
-        return path;
-    }
-    let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-    let query: Vec<&str> = query.split('&').filter(|part| *part != "alt=sse").collect();
-    let path = path.replace(":streamGenerateContent", ":generateContent");
-    format!("{path}?{}", query.join("&"))
 }
 
 export_policy!(ResponseCache);

@@ -87,15 +87,13 @@ fn asks_differ(a: &Content<'_>, b: &Content<'_>) -> bool {
         asks.filter(|ask| STRONG.contains(ask)).collect()
     };
     let (a_strong, b_strong) = (strong(a), strong(b));
-    // "Can you tell me when …" asks when.
-    let only =
-        |content: &Content<'_>, ask: &str| matches!(content.asks.as_slice(), [one] if *one == ask);
-    let plain = |content: &Content<'_>| ["how", "if", "what"].iter().any(|ask| only(content, ask));
+    // "Can you tell me when …" asks when; of `how`, `what` and `if`, one alone says something.
+    let single = a.asks.len() == 1 && b.asks.len() == 1;
     match (a_strong.is_empty(), b_strong.is_empty()) {
         (false, false) => !a_strong.iter().any(|ask| b_strong.contains(ask)),
-        (true, true) => (only(a, "how") && only(b, "if")) || (only(a, "if") && only(b, "how")),
-        (false, true) => plain(b),
-        (true, false) => plain(a),
+        (true, true) => single && a.asks != b.asks,
+        (false, true) => !b.asks.is_empty(),
+        (true, false) => !a.asks.is_empty(),
     }
 }
 
@@ -107,6 +105,13 @@ fn turned<'a, 'c>(a: &'c Content<'a>, b: &'c Content<'a>) -> bool {
             .find(|(name, _)| *name == direction)
             .map(|(_, at)| *at)
     };
+    for (one, other) in [("in", "out"), ("on", "off"), ("up", "down")] {
+        let has =
+            |content: &Content<'_>, name| content.directions.iter().any(|(of, _)| *of == name);
+        if has(a, one) && has(b, other) && !has(a, other) && !has(b, one) {
+            return true;
+        }
+    }
     let (from, to) = (part(a, "from"), part(b, "to"));
     let (back, forth) = (part(a, "to"), part(b, "from"));
     for (x, y) in [(from, to), (back, forth)] {

@@ -33,18 +33,27 @@ pub use words::Lexicon;
 pub enum Reason {
     /// More words than are compared.
     Long,
+    /// They are in two languages.
     Language,
+    /// Other numbers.
     Number,
+    /// Other identifiers, addresses, versions or units.
     Identifier,
+    /// Other quotations.
     Quotation,
+    /// One denies more often.
     Negation,
+    /// One has a name that the other has not.
     Name,
     /// One asks who, and the other when.
     Asked,
+    /// One is about its author, the other about who answers.
     Person,
     /// Two acts, things or qualities.
     Opposite,
+    /// One has a quality that the other has not.
     Quality,
+    /// The same words in another order, or with other parts.
     Order,
     /// A word or two in another's place.
     Substitution,

@@ -132,8 +132,6 @@ impl<'a> Reading<'a> {
             }
         }
         content.keep_meant();
-        let items = content.items.len();
-        content.directions.retain(|(_, item)| *item < items);
         content.numbers.sort();
         content.identifiers.sort();
         content

@@ -14,12 +14,12 @@ const ENGLISH: &[&str] = &[
 ];
 const ROMANCE: &[&str] = &[
     "amientos", "amiento", "aciones", "imentos", "amentos", "imento", "amento", "aremos", "ations",
-    "ianas", "ianos", "antes", "acion", "iones", "acoes", "mente", "ation", "ement", "aient",
-    "iens", "ando", "endo", "indo", "acao", "iana", "iano", "ivas", "ivos", "adas", "ados", "idas",
-    "idos", "amos", "emos", "ante", "ions", "coes", "sion", "cion", "ees", "ons", "ont", "ait",
-    "ent", "ive", "ivo", "iva", "ion", "cao", "sao", "ada", "ado", "ida", "ido", "ant", "ien",
-    "ais", "as", "os", "es", "ar", "er", "ir", "re", "am", "em", "an", "en", "ou", "iu", "io",
-    "ia", "ez", "ee", "is", "a", "o", "e", "s", "i", "r",
+    "ianas", "ianos", "acion", "iones", "acoes", "mente", "ation", "ement", "aient", "iens",
+    "ando", "endo", "indo", "acao", "iana", "iano", "ivas", "ivos", "adas", "ados", "idas", "idos",
+    "amos", "emos", "ions", "coes", "sion", "cion", "ees", "ons", "ont", "ait", "ent", "ive",
+    "ivo", "iva", "ion", "cao", "sao", "ada", "ado", "ida", "ido", "ien", "ais", "as", "os", "es",
+    "ar", "er", "ir", "re", "am", "em", "an", "en", "ou", "iu", "io", "ia", "ez", "ee", "is", "a",
+    "o", "e", "s", "i", "r",
 ];
 const GERMAN: &[&str] = &[
     "ungen", "ung", "est", "ern", "ten", "tet", "en", "er", "es", "em", "et", "te", "st", "e", "n",

@@ -79,6 +79,12 @@ pub struct Lexicon {
     begins: HashMap<String, ()>,
 }
 
+impl Default for Lexicon {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lexicon {
     /// Makes the table. It takes milliseconds: once, while a policy is configured.
     pub fn new() -> Self {

@@ -4,7 +4,7 @@
 //! A request is cached where all of it is *known* to be pure: [`members`] lists what is, and
 //! anything else is a reason of its own.
 
-use outrigger_sdk::{Dialect, Request, metrics};
+use outrigger_sdk::{Dialect, Request};
 
 use crate::{
     members,
@@ -68,32 +68,41 @@ const SEARCHES: [&str; 9] = [
 
 /// The requests to leave out. Without `Debug`: printing fractions takes more code than all of this
 /// policy.
-pub(crate) struct Exclude {
-    pub(crate) max_temperature: f64,
+pub struct Exclude {
+    /// The highest temperature that a request may name, 0 to 2.
+    pub max_temperature: f64,
     /// True if a request that names no temperature, which then is the provider's, mostly 1, is
     /// cached.
-    pub(crate) without_temperature: bool,
-    pub(crate) tools: bool,
+    pub without_temperature: bool,
+    /// True if requests with tools of the app's own are cached.
+    pub tools: bool,
     /// Members of the body that the operator knows to be pure.
-    pub(crate) known: Vec<String>,
+    pub known: Vec<String>,
 }
 
 /// The reason why a request is not cached.
-pub(crate) struct Reason {
-    pub(crate) word: &'static str,
+pub struct Reason {
+    /// A word for metrics and headers, of a bounded set.
+    pub word: &'static str,
     /// The member that is not known to be pure, as the app wrote it.
-    pub(crate) member: Option<String>,
+    pub member: Option<String>,
+    /// Its name among those that are counted, or `other`.
+    pub counted: Option<&'static str>,
 }
 
 impl From<&'static str> for Reason {
     fn from(word: &'static str) -> Self {
-        Self { word, member: None }
+        Self {
+            word,
+            member: None,
+            counted: None,
+        }
     }
 }
 
 impl Exclude {
     /// The reason why this request is not cached.
-    pub(crate) fn reason(&self, request: &Request) -> Option<Reason> {
+    pub fn reason(&self, request: &Request) -> Option<Reason> {
         let dialect = request.dialect();
         // a conversation that is made once more is another one
         let keeps = dialect == Dialect::OpenaiConversations;
@@ -148,7 +157,7 @@ impl Exclude {
     }
 }
 
-/// The reason why a request that contains this is not cached; counts it.
+/// The reason why a request that contains this is not cached.
 fn reason(unknown: Unknown) -> Reason {
     if unknown.name.is_empty() {
         return "ambiguous".into();
@@ -157,7 +166,6 @@ fn reason(unknown: Unknown) -> Reason {
     let counted = COUNTED
         .iter()
         .find(|name| name.bytes().filter(|byte| *byte != b'_').eq(plain.bytes()));
-    metrics::count(&format!("member_{}", counted.unwrap_or(&"other")), 1);
     let word = match unknown.top.as_str() {
         "tools" => "tools",
         "modalities" => "audio",
@@ -166,6 +174,7 @@ fn reason(unknown: Unknown) -> Reason {
     Reason {
         word,
         member: Some(unknown.name),
+        counted: Some(counted.unwrap_or(&"other")),
     }
 }
 
@@ -177,7 +186,7 @@ fn searches(model: &str) -> bool {
 
 /// True if no operator may say of a member that it is pure: one that is known not to be stays out
 /// of the cache.
-pub(crate) fn impure(member: &str) -> bool {
+pub fn impure(member: &str) -> bool {
     impure_by(&plain(member)).is_some()
 }
 

@@ -15,20 +15,21 @@ const SYNONYMS: [(&str, &str, bool); 3] = [
     ("x-portkey-cache-force-refresh", "true", true),
 ];
 
+/// What a request's headers say about the cache.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Control {
+pub struct Control {
     /// Neither an answer from the cache nor one for it.
-    pub(crate) bypass: bool,
+    pub bypass: bool,
     /// A new answer, for the cache too.
-    pub(crate) refresh: bool,
+    pub refresh: bool,
     /// No older answer than this.
-    pub(crate) max_age: Option<Duration>,
+    pub max_age: Option<Duration>,
 }
 
 impl Control {
     /// Reads the request's cache headers, and takes those that are meant for a gateway off the
     /// request.
-    pub(crate) fn take(request: &mut Request) -> Self {
+    pub fn take(request: &mut Request) -> Self {
         let mut control = Self::default();
         for value in request.header_values("cache-control") {
             value
@@ -56,7 +57,7 @@ impl Control {
     }
 
     /// True if a kept reply of this age will do.
-    pub(crate) fn allows(&self, age: Duration) -> bool {
+    pub fn allows(&self, age: Duration) -> bool {
         self.max_age.is_none_or(|most| age <= most)
     }
 
