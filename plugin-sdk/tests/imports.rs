@@ -86,6 +86,7 @@ fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
         ("budget", &["limits", "values", "fetch"]),
         ("response-cache", &["replies"]),
         ("tier-router", &["values"]),
+        ("semantic-cache", &["replies", "embeddings", "values"]),
     ] {
         let expected = expected.iter().copied().collect();
         assert_eq!(granted(&imports(name)), expected, "{name}");

@@ -21,6 +21,8 @@ fn requests_that_differ_in_anything_but_their_question_do_not_meet() {
     let prompt = json!([{ "role": "system", "content": "Be rude." },
         { "role": "user", "content": FORGOT }]);
     let schema = json!({ "response_format": { "type": "json_object" } });
+    let bench = cache(json!({}));
+    assert_eq!(says(&bench, of(messages(RESET))), "miss");
     for (what, request) in [
         ("model", other(json!({ "model": "n" }))),
         ("temperature", other(json!({ "temperature": 0 }))),
@@ -40,8 +42,6 @@ fn requests_that_differ_in_anything_but_their_question_do_not_meet() {
             other(json!({})).with_path("POST", "/v1/chat/completions?v=2"),
         ),
     ] {
-        let bench = cache(json!({}));
-        assert_eq!(says(&bench, of(messages(RESET))), "miss", "{what}");
         assert_eq!(says(&bench, request), "miss", "{what}");
         assert_eq!(says(&bench, of(messages(FORGOT))), "semantic", "{what}");
     }
