@@ -25,7 +25,7 @@ use answer::Signature;
 use config::{File, Mode, Trust};
 use evidence::Bound;
 use lexical::Lexicon;
-use search::{Asked, Candidate, Looked};
+use search::{Candidate, Looked, Search};
 
 /// `wrong`: the answer that this question got from here was not its answer.
 const OWN: &str = "x-outrigger-cache";
@@ -93,14 +93,14 @@ impl Policy for SemanticCache {
         }
         let control = Control::take(request);
         match self.read(request, &control) {
-            Ok(asked) => match self.look(&control, &asked, wrong.then_some(entry)) {
-                Ok(Looked::Same(found)) => self.answer(request, asked, found),
+            Ok(search) => match self.look(&control, &search, wrong.then_some(entry)) {
+                Ok(Looked::Same(found)) => self.answer(request, search, found),
                 Ok(Looked::New {
                     why,
                     partition,
                     vector,
                 }) => {
-                    self.keep(asked, partition, vector);
+                    self.keep(search, partition, vector);
                     self.leave(request, "misses", "miss", why)
                 }
                 Err(why) => self.leave(request, "misses", "miss", why),
@@ -143,11 +143,13 @@ impl SemanticCache {
     }
 
     /// Serves what was found, or compares it with the answer that comes.
-    fn answer(&mut self, request: &mut Request, asked: Asked, found: Candidate) -> Decision {
+    fn answer(&mut self, request: &mut Request, search: Search, found: Candidate) -> Decision {
         let serves = match (self.file.mode, self.file.trust) {
             (Mode::Shadow, _) => false,
             (Mode::Serve, Trust::AtOnce) => true,
-            (Mode::Serve, Trust::Earned) => found.exact || self.has_earned(&asked.pool, &found.key),
+            (Mode::Serve, Trust::Earned) => {
+                found.exact || self.has_earned(&search.pool, &found.key)
+            }
         };
         // it may have gone since
         let there = serves
@@ -170,7 +172,7 @@ impl SemanticCache {
         self.say_found(request, reason, &found);
         self.open = self.learns().then(|| Open {
             key: found.key,
-            pool: asked.pool,
+            pool: search.pool,
             compared: true,
             text: String::new(),
         });
@@ -182,18 +184,18 @@ impl SemanticCache {
         self.bound.serves(of(&evidence::of(key)), of(pool))
     }
 
-    fn keep(&mut self, asked: Asked, partition: Partition, vector: Vector) {
+    fn keep(&mut self, search: Search, partition: Partition, vector: Vector) {
         let keeping = Keeping::new(self.file.ttl.0)
             .tool_calls(self.file.tool_calls)
             .max_bytes(self.file.max_bytes);
-        let note = asked.question.note();
-        if replies::keep_near(&asked.key, keeping, partition, vector, &note).is_err() {
+        let note = search.question.note();
+        if replies::keep_near(&search.key, keeping, partition, vector, &note).is_err() {
             metrics::count("not_kept", 1);
             return;
         }
         self.open = self.learns().then(|| Open {
-            key: asked.key,
-            pool: asked.pool,
+            key: search.key,
+            pool: search.pool,
             compared: false,
             text: String::new(),
         });

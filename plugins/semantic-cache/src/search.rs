@@ -29,7 +29,7 @@ pub(crate) struct Candidate {
 }
 
 /// One request, and where its reply is kept.
-pub(crate) struct Asked {
+pub(crate) struct Search {
     pub(crate) question: Question,
     pub(crate) key: String,
     pub(crate) pool: String,
@@ -49,8 +49,12 @@ pub(crate) enum Looked {
 }
 
 impl SemanticCache {
-    /// Reads what is asked, or says in a word why this request is left alone.
-    pub(crate) fn read(&self, request: &Request, control: &Control) -> Result<Asked, &'static str> {
+    /// Reads what is search, or says in a word why this request is left alone.
+    pub(crate) fn read(
+        &self,
+        request: &Request,
+        control: &Control,
+    ) -> Result<Search, &'static str> {
         if control.bypass {
             return Err("asked");
         }
@@ -80,7 +84,7 @@ impl SemanticCache {
         let model = request.model().unwrap_or_default().as_bytes();
         let named = parts.iter().map(String::as_bytes);
         let key = digest(named.chain([model, body.as_slice()]));
-        Ok(Asked {
+        Ok(Search {
             question,
             key,
             pool: format!("pool:{}", digest([whose.as_str()])),
@@ -95,18 +99,18 @@ impl SemanticCache {
     pub(crate) fn look(
         &self,
         control: &Control,
-        asked: &Asked,
+        search: &Search,
         wrong: Option<Option<String>>,
     ) -> Result<Looked, &'static str> {
         let fresh = control.refresh || wrong.is_some();
-        if !fresh && let Some(found) = exact(control, &asked.key)? {
+        if !fresh && let Some(found) = exact(control, &search.key)? {
             return Ok(Looked::Same(found));
         }
-        let ids = &asked.question.ids;
+        let ids = &search.question.ids;
         let without: Vec<&str> = self.file.ignore.iter().map(String::as_str).collect();
-        let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
+        let parts: Vec<&str> = search.parts.iter().map(String::as_str).collect();
         let partition = replies::partition(ids, &without, &parts).map_err(word_of)?;
-        let vectors = embeddings::embed(&[&asked.question.text]).map_err(|_| "embedder")?;
+        let vectors = embeddings::embed(&[&search.question.text]).map_err(|_| "embedder")?;
         let vector = *vectors.first().ok_or("embedder")?;
         let new = |why| Looked::New {
             why,
@@ -118,9 +122,9 @@ impl SemanticCache {
         }
         let near = replies::nearest(partition, vector, self.threshold, NEIGHBOURS);
         let near = near.map_err(word_of)?;
-        let reading = Reading::new(&asked.question.text, &self.lexicon);
+        let reading = Reading::new(&search.question.text, &self.lexicon);
         if let Some(entry) = wrong {
-            self.forget(asked, &reading, near, entry.as_deref());
+            self.forget(search, &reading, near, entry.as_deref());
             return Ok(new("wrong"));
         }
         let mut why = None;
@@ -161,7 +165,7 @@ impl SemanticCache {
     /// disagreed once more.
     fn forget(
         &self,
-        asked: &Asked,
+        search: &Search,
         reading: &Reading<'_>,
         near: Vec<Neighbour>,
         entry: Option<&str>,
@@ -173,7 +177,7 @@ impl SemanticCache {
             same || entry == Some(neighbour.entry.id.as_str())
         };
         let near = near.into_iter().filter(kin).map(|neighbour| neighbour.key);
-        let mut keys: Vec<String> = near.chain([asked.key.clone()]).collect();
+        let mut keys: Vec<String> = near.chain([search.key.clone()]).collect();
         keys.dedup();
         for key in keys {
             if replies::evict(&key).is_err() {
@@ -186,7 +190,7 @@ impl SemanticCache {
                     known.counts.count(Verdict::Disagreed);
                 };
                 evidence::change(&evidence::of(&key), self.file.ttl.0, disagreed);
-                evidence::change(&asked.pool, self.file.ttl.0, disagreed);
+                evidence::change(&search.pool, self.file.ttl.0, disagreed);
             }
         }
     }

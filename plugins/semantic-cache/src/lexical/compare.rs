@@ -30,7 +30,7 @@ pub fn agree(a: &Reading<'_>, b: &Reading<'_>, lexicon: &Lexicon) -> Result<(), 
     let (a_left, b_left) = (left(&a, &b), left(&b, &a));
     let named = |items: &[&Item<'_>]| items.iter().any(|item| item.capital);
     refuse(named(&a_left) || named(&b_left), Reason::Name)?;
-    refuse(asks_differ(&a, &b), Reason::Asked)?;
+    refuse(asks_differ(&a, &b), Reason::Interrogative)?;
     refuse(differ(&a_left, &b_left), Reason::Opposite)?;
     let quality = |item: &&Item<'_>| item.is(Kind::Degree) && item.weight == Weight::Heavy;
     refuse(a_left.iter().chain(&b_left).any(quality), Reason::Quality)?;

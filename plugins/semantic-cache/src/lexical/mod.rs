@@ -46,7 +46,7 @@ pub enum Reason {
     /// One has a name that the other has not.
     Name,
     /// One asks who, and the other when.
-    Asked,
+    Interrogative,
     /// One is about its author, the other about who answers.
     Person,
     /// Two acts, things or qualities.
@@ -85,7 +85,7 @@ impl Reason {
             Self::Quotation => "quotation",
             Self::Negation => "negation",
             Self::Name => "name",
-            Self::Asked => "question",
+            Self::Interrogative => "question",
             Self::Person => "person",
             Self::Opposite => "opposite",
             Self::Quality => "quality",

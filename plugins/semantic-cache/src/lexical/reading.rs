@@ -37,7 +37,7 @@ pub(super) struct Item<'a> {
 /// How much a word says by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// It belongs to the way of asking: `please`, `explain`.
+    /// It belongs to the form of a question: `please`, `explain`.
     Weak,
     /// It adds little (`the app`, `use`), but in another one's place it may say all.
     Generic,

@@ -3,7 +3,7 @@
 //! The words are in `data/words.txt`. The table is made while the policy is configured, and is part
 //! of its image.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Language, stem};
 
@@ -76,7 +76,7 @@ pub struct Lexicon {
     /// By the word's stem, for each language.
     stems: [HashMap<String, Vec<Class>>; Language::ALL.len()],
     /// First words of phrases.
-    begins: HashMap<String, ()>,
+    begins: HashSet<String>,
 }
 
 impl Default for Lexicon {
@@ -91,13 +91,13 @@ impl Lexicon {
         let mut lexicon = Self {
             exact: HashMap::new(),
             stems: Default::default(),
-            begins: HashMap::new(),
+            begins: HashSet::new(),
         };
         let rows: Vec<(&str, Class)> = WORDS.lines().flat_map(row).collect();
         for (word, class) in &rows {
             lexicon.add((*word).to_owned(), *class);
             if let Some((first, _)) = word.split_once('_') {
-                lexicon.begins.insert(stem::fold(first), ());
+                lexicon.begins.insert(stem::fold(first));
             }
         }
         for (word, class) in rows {
@@ -138,7 +138,7 @@ impl Lexicon {
 
     /// True if a phrase begins with this folded word.
     pub(super) fn begins(&self, word: &str) -> bool {
-        self.begins.contains_key(word)
+        self.begins.contains(word)
     }
 }
 
