@@ -21,7 +21,7 @@ fn commands(policies: &Path) -> Vec<String> {
     let binaries = sidecar::binary().parent().unwrap().display().to_string();
     let placed = [
         ("$PWD/target/quick", binaries.as_str()),
-        ("/etc/outrigger/policies", policies.to_str().unwrap()),
+        ("$PWD/target/policies", policies.to_str().unwrap()),
     ];
     for (theirs, _) in placed {
         assert!(block.contains(theirs), "`{theirs}` is not in:\n{block}");

@@ -7,7 +7,11 @@ pub(crate) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) ->
     let most = (wanted.len() / 3).clamp(1, 2);
     let judged = candidates.filter_map(|candidate| {
         let known = plain(candidate);
-        let distance = distance(&wanted, &known);
+        // Letters in another order are one slip, however many they are.
+        let distance = match is_anagram(&wanted, &known) {
+            true => usize::from(wanted != known),
+            false => distance(&wanted, &known),
+        };
         let is_part =
             parts(word).any(|part| part == candidate) || parts(candidate).any(|part| part == word);
         match distance <= most && distance < wanted.len() {
@@ -23,6 +27,15 @@ pub(crate) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) ->
 fn plain(word: &str) -> Vec<char> {
     let letters = word.chars().filter(|c| !matches!(c, '_' | '-'));
     letters.take(64).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn is_anagram(a: &[char], b: &[char]) -> bool {
+    let sorted = |letters: &[char]| {
+        let mut letters = letters.to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    a.len() == b.len() && sorted(a) == sorted(b)
 }
 
 fn parts(word: &str) -> impl Iterator<Item = &str> {
@@ -70,6 +83,7 @@ mod tests {
             ("target", Some("targets")),
             ("confg", Some("config")),
             ("us", Some("use")),
+            ("kye", Some("key")),
             ("workers", None),
             ("x", None),
             ("", None),
