@@ -45,7 +45,7 @@ def cosine(one, other):
 def checked(pairs):
     """For each pair: the reason why they differ, and those why either is never answered from the store; `-` is none."""
     lines = "".join(f"{a}\t{b}\n" for a, b in pairs)
-    command = ["cargo", "run", "--quiet", "--release", "--package", "semantic-cache", "--example", "agree"]
+    command = ["cargo", "run", "--quiet", "--locked", "--package", "semantic-cache", "--example", "agree"]
     out = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return [line.split("\t") for line in out.splitlines()]
 
