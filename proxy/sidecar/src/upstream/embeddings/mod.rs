@@ -35,7 +35,7 @@ mod client;
 mod pending;
 mod service;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use cache::Key;

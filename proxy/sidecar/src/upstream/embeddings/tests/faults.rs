@@ -1,7 +1,5 @@
 //! Failures and slowness: a miss, in time, and counted.
 
-use tokio::time::Instant;
-
 use super::*;
 
 #[tokio::test(start_paused = true)]
