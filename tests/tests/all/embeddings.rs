@@ -158,6 +158,21 @@ fn a_slow_upstream_is_a_miss_in_time_and_its_vectors_are_there_later() {
 }
 
 #[test]
+fn a_policy_that_may_wait_for_less_than_the_embedder_takes_gets_a_miss_and_no_fault() {
+    let upstream = Upstream::start(|seen, _| {
+        vec![
+            Step::Pause(Duration::from_millis(500)),
+            Step::Send(answer(seen)),
+        ]
+    });
+    let short = "grants: [embeddings], limits: { wall: 40ms }";
+    let config = over(&upstream, ", timeout: 5s").replace("grants: [embeddings]", short);
+    let sidecar = Sidecar::start(&config);
+    assert_eq!(embed(&sidecar, &["a"]), "e/m unavailable");
+    assert_eq!(counted(&sidecar, "timeout"), 1.0);
+}
+
+#[test]
 fn calls_for_one_text_at_the_same_time_are_one_request() {
     let upstream = Upstream::start(|seen, _| {
         vec![
