@@ -101,7 +101,7 @@ impl Sets {
         sample.arg(SAMPLE);
         let some = self.patiently(&sample).await?;
         let names = some.map(items).unwrap_or_default();
-        Ok(names.iter().filter_map(|name| element_of(name)).collect())
+        Ok(names.iter().filter_map(element_of).collect())
     }
 
     /// Finds the elements that are nearest to a vector, `count` at most, with their cosines; with a
