@@ -160,10 +160,9 @@ impl Rows {
         if terms.count == 0 {
             return matches;
         }
-        let search = searcher();
         let (mut reaching, mut spare) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         for block in &self.blocks {
-            search(block, query, least, &mut reaching, &mut spare);
+            block.search(query, least, &mut reaching, &mut spare);
             if reaching.is_empty() {
                 continue;
             }
@@ -248,14 +247,7 @@ impl Block {
     }
 
     /// Writes the rows that reach the least cosine into `reaching`, each with its sum of products.
-    #[inline(always)]
-    fn search<const STEP: usize>(
-        &self,
-        query: &Query,
-        least: f32,
-        reaching: &mut Reaching,
-        spare: &mut Reaching,
-    ) {
+    fn search(&self, query: &Query, least: f32, reaching: &mut Reaching, spare: &mut Reaching) {
         reaching.clear();
         let queries = query.planes.iter().zip(&query.rests);
         let mut planes = self.planes.iter().zip(queries);
@@ -264,7 +256,7 @@ impl Block {
         };
         let rows = plane.numbers.iter().zip(&plane.rests).zip(&self.scales);
         for (row, ((own, own_rest), scale)) in rows.enumerate() {
-            let sum = dot::<STEP>(own, numbers) as f32;
+            let sum = dot(own, numbers) as f32;
             if sum * (scale * query.scale) + own_rest * rest >= least {
                 reaching.push((row, sum));
             }
@@ -277,7 +269,7 @@ impl Block {
                 let (Some((own, own_rest)), Some(scale)) = (own, self.scales.get(*row)) else {
                     continue;
                 };
-                let sum = sum + dot::<STEP>(own, numbers) as f32;
+                let sum = sum + dot(own, numbers) as f32;
                 if sum * (scale * query.scale) + own_rest * rest >= least {
                     reaching.push((*row, sum));
                 }
@@ -288,35 +280,6 @@ impl Block {
 
 /// Rows of a block, each with its sum of products.
 type Reaching = Vec<(usize, f32)>;
-/// [`Block::search`], for this machine.
-type Search = fn(&Block, &Query, f32, &mut Reaching, &mut Reaching);
-
-/// Chooses the search for the processor: AVX2 takes two thirds of the time of what every x86-64 has.
-fn searcher() -> Search {
-    #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx2") {
-        return |block, query, least, reaching, spare| {
-            #[expect(unsafe_code, reason = "no safe call has instructions of its own")]
-            // SAFETY: the processor has AVX2, as was just found.
-            unsafe {
-                search_avx2(block, query, least, reaching, spare);
-            }
-        };
-    }
-    Block::search::<32>
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn search_avx2(
-    block: &Block,
-    query: &Query,
-    least: f32,
-    reaching: &mut Reaching,
-    spare: &mut Reaching,
-) {
-    block.search::<128>(query, least, reaching, spare);
-}
 
 /// Copies those values that are kept.
 fn of<T: Copy>(values: &[T], kept: &[bool]) -> Vec<T> {
