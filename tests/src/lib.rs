@@ -20,6 +20,7 @@
 pub mod agents;
 pub mod app;
 pub mod clients;
+pub mod embedder;
 pub mod failover;
 pub mod faults;
 pub mod internet;

@@ -1,14 +1,16 @@
 //! A real redis-server of a test's own.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::{eventually, sidecar::free_address, wire::Connection};
+use crate::{eventually, sidecar::free_address, target, wire::Connection};
 
 /// A running server; killed when it is dropped.
 pub struct Redis {
     /// The address that it listens on.
     pub address: SocketAddr,
+    program: PathBuf,
     folder: tempfile::TempDir,
     child: Child,
 }
@@ -16,10 +18,25 @@ pub struct Redis {
 impl Redis {
     /// Starts one that answers, and that has everything on disk before it says so.
     pub fn start() -> Self {
+        Self::of("redis-server".into())
+    }
+
+    /// Starts one with vector sets (Redis 8). `None`, and said, where there is none.
+    pub fn with_vectors() -> Option<Self> {
+        let program = target().join("tools/redis-server-8");
+        if !program.is_file() {
+            eprintln!("NOT TESTED: no {}: run tests/setup.sh", program.display());
+            return None;
+        }
+        Some(Self::of(program))
+    }
+
+    fn of(program: PathBuf) -> Self {
         let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
-        let child = run(address, folder.path());
+        let child = run(&program, address, folder.path());
         let redis = Self {
             address,
+            program,
             folder,
             child,
         };
@@ -36,7 +53,7 @@ impl Redis {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = run(self.address, self.folder.path());
+        self.child = run(&self.program, self.address, self.folder.path());
         self.answers();
     }
 
@@ -68,8 +85,8 @@ impl Redis {
     }
 }
 
-fn run(address: SocketAddr, folder: &std::path::Path) -> Child {
-    Command::new("redis-server")
+fn run(program: &Path, address: SocketAddr, folder: &Path) -> Child {
+    Command::new(program)
         .args(["--bind", "127.0.0.1", "--port"])
         .arg(address.port().to_string())
         .args([

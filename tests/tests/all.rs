@@ -84,6 +84,7 @@ mod all {
     mod request_framing;
     mod rooms;
     mod sdks;
+    mod semantic_cache;
     mod settlement;
     mod signed;
     mod stale_connections;

