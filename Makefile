@@ -15,7 +15,7 @@ policies: ## target/policies/NAME.wasm: the standard policies and the examples
 run: ## builds quickly into target/quick, with the policies of the example, then serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
 	@echo '== 1 of 3: the policies of the example, as WebAssembly; the first time half a minute on two cores'
 	@plugins/build.sh $$(sed -n 's/^ *- use: *\([a-z-]*\).*/\1/p' examples/*.yaml | sort -u)
-	@echo '== 2 of 3: the sidecar and the compiler of policies; the first time three to four minutes on two cores'
+	@echo '== 2 of 3: the sidecar and the compiler of policies; the first time five to six minutes on two cores'
 	@$(CARGO) build --profile quick --locked -p outrigger -p outrigger-tool
 	@echo '== 3 of 3: serving; the first time a few seconds go into compiling the policies'
 	@exec examples/run.sh
