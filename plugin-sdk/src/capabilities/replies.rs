@@ -75,7 +75,7 @@ pub fn evict(key: &str) -> Result<(), Error> {
     replies::evict(key)
 }
 
-/// What two requests must have in common for the reply to the one to answer the other, their
+/// All that two requests must have in common for the reply to the one to answer the other, their
 /// question apart. It is valid in its exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition(u32);

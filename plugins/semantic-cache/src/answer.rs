@@ -18,7 +18,7 @@ const OTHER: f64 = 0.3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signature([u32; PLACES]);
 
-/// What a comparison of two answers says.
+/// The outcome of a comparison of two answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Agreed,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{SemanticCache, evidence::Bound, lexical::Lexicon};
 
-/// What the policy does with a near answer.
+/// The use that is made of a near answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
@@ -72,7 +72,7 @@ pub(crate) struct File {
     pub(crate) max_bytes: u32,
 }
 
-/// What judges that a near question is the same one.
+/// The judge of near questions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verify {

@@ -1,4 +1,4 @@
-//! What is known of an entry: how often a new answer agreed with it, and how often it may be served.
+//! Evidence of an entry: how often a new answer agreed with it, and how often it may be served.
 //!
 //! As in vCache (arXiv 2502.03771), an entry has to earn being served: while it is not sure that its
 //! answer is right for a near question, the question is sent on and the two answers are compared.
@@ -28,7 +28,7 @@ pub(crate) struct Counts {
     pub(crate) disagreed: u32,
 }
 
-/// What is kept of an entry.
+/// Values that are kept of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     pub(crate) counts: Counts,
@@ -40,7 +40,7 @@ impl Bound {
         Self(error)
     }
 
-    /// How often an entry of these counts may be served, 0 to 1.
+    /// Returns the share of requests that an entry of these counts may serve, 0 to 1.
     pub(crate) fn chance(self, entry: Counts, pool: Counts) -> f64 {
         let most = match entry.disagreed {
             0 => entry.most_wrong().min(pool.most_wrong()),

@@ -48,7 +48,7 @@ pub struct SemanticCache {
     open: Option<Open>,
 }
 
-/// What becomes of this exchange's answer.
+/// The use of this exchange's answer.
 struct Open {
     /// The key of the entry that it is compared with, or that it makes.
     key: String,

@@ -5,7 +5,7 @@ use outrigger_sdk::{Dialect, NO_MESSAGE, Request};
 /// The form of a note.
 const FORM: u8 = 1;
 
-/// What a request asks.
+/// The question of a request.
 pub(crate) struct Question {
     pub(crate) text: String,
     /// Its passages.

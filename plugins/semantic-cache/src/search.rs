@@ -36,7 +36,7 @@ pub(crate) struct Search {
     pub(crate) parts: Vec<String>,
 }
 
-/// What a search came to.
+/// The outcome of a search.
 pub(crate) enum Looked {
     /// This reply answers the question.
     Same(Candidate),
@@ -49,7 +49,7 @@ pub(crate) enum Looked {
 }
 
 impl SemanticCache {
-    /// Reads what is search, or says in a word why this request is left alone.
+    /// Reads what is looked for, or says in a word why this request is left alone.
     pub(crate) fn read(
         &self,
         request: &Request,

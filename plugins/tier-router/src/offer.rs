@@ -14,7 +14,7 @@ pub(crate) struct Tier {
     pub(crate) takes: Vec<String>,
 }
 
-/// What a request needs of a tier.
+/// Needs of a request that a tier has to meet.
 #[derive(Debug)]
 pub(crate) struct Needs {
     tools: bool,

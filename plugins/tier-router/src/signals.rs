@@ -4,7 +4,7 @@
 use outrigger_sdk::{Dialect, Request};
 use serde::Deserialize;
 
-/// What is measured of a request.
+/// Measures of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Signal {
@@ -69,7 +69,7 @@ impl Signals {
     }
 }
 
-/// Where the dialects have the form of a reply.
+/// Places in which the dialects have the form of a reply.
 const fn forms(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::OpenaiChat => &["/response_format/type"],
@@ -93,7 +93,7 @@ fn schema(request: &Request) -> bool {
     })
 }
 
-/// Where the dialects have the effort, in words or in tokens of thought.
+/// Places in which the dialects have the effort, in words or in tokens of thought.
 const fn efforts(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::OpenaiChat => &["/reasoning_effort", "/reasoning/effort"],

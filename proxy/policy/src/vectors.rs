@@ -81,7 +81,7 @@ impl Region {
 /// The question that a reply answers, under which it is found by those that are like it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Near {
-    /// Where it is compared.
+    /// Partition in which it is compared.
     pub partition: Partition,
     /// Its vector.
     pub vector: Arc<Vector>,

@@ -15,7 +15,7 @@ const SYNONYMS: [(&str, &str, bool); 3] = [
     ("x-portkey-cache-force-refresh", "true", true),
 ];
 
-/// What a request's headers say about the cache.
+/// Directives of a request's headers for the cache.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Control {
     /// Neither an answer from the cache nor one for it.

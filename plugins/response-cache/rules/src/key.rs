@@ -1,4 +1,4 @@
-//! What a reply depends on, and what it does not.
+//! The parts of a request that its reply depends on, and those that it does not.
 
 use outrigger_sdk::{Dialect, Request};
 

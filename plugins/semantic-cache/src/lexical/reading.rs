@@ -34,7 +34,7 @@ pub(super) struct Item<'a> {
     pub(super) exact: bool,
 }
 
-/// How much a word says by itself.
+/// Weight of a word by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     /// It belongs to the form of a question: `please`, `explain`.
@@ -106,7 +106,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What the question says in this language.
+    /// Words of the question in this language.
     pub(super) fn content(&self, language: Language, lexicon: &'a Lexicon) -> Content<'a> {
         let mut content = Content::default();
         for (place, part) in self.parts.iter().enumerate() {

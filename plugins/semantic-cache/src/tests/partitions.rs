@@ -1,4 +1,4 @@
-//! What two requests must have in common to share an answer.
+//! The parts that two requests must have in common to share an answer.
 
 use outrigger_sdk::{Request, bench};
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use super::{Rig, SECOND, ready, servers, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const NONE: Duration = Duration::ZERO;
-/// What a cosine loses by a byte a number.
+/// Loss of a cosine by a byte a number.
 const ROUGH: f32 = 0.01;
 
 macro_rules! in_every_store_of_vectors {

@@ -216,7 +216,7 @@ pub(super) fn write_detail(json: &mut Json, opaque: &Opaque<'_>, length: usize) 
     });
 }
 
-/// Why a reply ended, in the words of the API.
+/// Reason for which a reply ended, in the words of the API.
 pub(super) fn reason_of(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop | Finish::StopSequence | Finish::Pause | Finish::Broken => "stop",

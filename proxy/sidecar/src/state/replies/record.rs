@@ -40,7 +40,7 @@ pub(super) struct Record<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// What is stored with a reply.
+/// Contents of a stored reply's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head<'a> {
     pub(super) key: &'a [u8],

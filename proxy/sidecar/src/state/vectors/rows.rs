@@ -13,7 +13,7 @@ use super::{
 
 /// Rows of a block.
 const BLOCK: usize = 256;
-/// What two cosines of the same vectors differ by in floats.
+/// Difference in floats between two cosines of the same vectors.
 const SLACK: f32 = 1e-6;
 /// Bytes of a row besides its planes: what it is searched by and what finds it again.
 const ROW: usize = size_of::<Head>() + size_of::<f32>() + 64;

@@ -44,7 +44,7 @@ fn id(number: u64) -> [u8; 16] {
 }
 
 const REGION: [u8; 16] = [7; 16];
-/// What a cosine loses by a byte a number, where there are few of them.
+/// Loss of a cosine by a byte a number, where there are few of them.
 const ROUGH: f32 = 0.012;
 
 #[test]
