@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Decision, Refusal, abi::outrigger::policy::types::Reply};
+use crate::{Decision, Refusal, Verdict, abi::outrigger::policy::types::Reply};
 
 impl Decision {
     /// Answers with an error in the policy's name: `status` 400 to 599, and a message that says
@@ -30,6 +30,14 @@ impl Decision {
     #[must_use]
     pub fn try_now(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::TryNow(targets.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Verdict {
+    /// Rejects the reply; `code` is a short machine-readable word, `[a-z0-9_]{1,64}`.
+    #[must_use]
+    pub fn reject(code: impl Into<String>) -> Self {
+        Self::Reject(code.into())
     }
 }
 

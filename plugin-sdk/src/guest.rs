@@ -124,7 +124,8 @@ impl<P: Policy> Slot<P> {
 mod hooks {
     use super::Slot;
     use crate::{
-        Decision, Delta, Failure, Outcome, Policy, Refusal, ReplyHead, Request,
+        AttemptReply, Decision, Delta, Failure, Outcome, Policy, Refusal, ReplyHead, Request,
+        Verdict,
         abi::{exports::outrigger::policy::policy::Delta as Arrived, outrigger::policy::exchange},
         host,
     };
@@ -154,6 +155,12 @@ mod hooks {
             } else {
                 Ok(Vec::new())
             }
+        }
+
+        /// Answers `on-attempt`.
+        pub fn on_attempt(&self, reply: &AttemptReply, deltas: Vec<Arrived>) -> Verdict {
+            let deltas: Vec<Delta> = deltas.into_iter().map(Delta::from).collect();
+            self.with(|policy| policy.on_attempt(reply, &deltas))
         }
 
         /// Answers `on-failure`.
@@ -208,6 +215,12 @@ macro_rules! export_policy {
                     $crate::Refusal,
                 > {
                     POLICY.with(|policy| policy.on_reply(head, deltas))
+                }
+                fn on_attempt(
+                    reply: $crate::AttemptReply,
+                    deltas: ::std::vec::Vec<export::Delta>,
+                ) -> $crate::Verdict {
+                    POLICY.with(|policy| policy.on_attempt(&reply, deltas))
                 }
                 fn on_failure(failure: $crate::Failure) -> $crate::Decision {
                     POLICY.with(|policy| policy.on_failure(&failure))

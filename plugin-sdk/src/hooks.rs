@@ -22,12 +22,15 @@ impl Hooks {
     pub const END: Self = Self(1 << 2);
     /// `on_failure`.
     pub const FAILURE: Self = Self(1 << 3);
+    /// `on_attempt`.
+    pub const ATTEMPT: Self = Self(1 << 4);
 
-    const NAMES: [(Self, &'static str); 4] = [
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::REQUEST, "request"),
         (Self::REPLY, "reply"),
         (Self::END, "end"),
         (Self::FAILURE, "failure"),
+        (Self::ATTEMPT, "attempt"),
     ];
 
     /// No hook.

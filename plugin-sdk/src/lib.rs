@@ -42,7 +42,7 @@
 //!
 //! | used | declared by | otherwise |
 //! |---|---|---|
-//! | `on_request`, `on_reply`, `on_failure`, `on_end` | [`Policy::HOOKS`] | the bench and the proxy don't configure the policy, and name the hook |
+//! | `on_request`, `on_attempt`, `on_reply`, `on_failure`, `on_end` | [`Policy::HOOKS`] | the bench and the proxy don't configure the policy, and name the hook |
 //! | [`Request::passages`], [`Request::edit_passages`] | [`Policy::READS`] | the bench panics; the proxy doesn't load the policy |
 //! | [`Request::system`], [`Request::last_user`] | their place in [`Policy::READS`] | the bench panics; in the proxy the call is a fault, and the request is blocked |
 //! | places of a reply | [`Policy::REWRITES`], with [`Hooks::REPLY`] | it doesn't compile with one and without the other |
@@ -72,7 +72,8 @@
 //! A request's model may stand for several targets: [`Request::targets`] lists them with price,
 //! region, window, speed and health, [`Request::prefer`] and [`Request::exclude`] say which of them
 //! are tried, and [`Policy::on_failure`] sees what was tried and may answer
-//! [`Decision::try_now`].
+//! [`Decision::try_now`]. A reply that is not good enough is such a failure, too, where
+//! [`Request::hold_reply`] has [`Policy::on_attempt`] judge it before it is sent.
 //!
 //! It speaks version 0.4 of the policy contract, `wit/policy.wit`. Places and dialects are words
 //! there: one that this SDK does not know yet reads as `Other`, so a policy works on beside a later
@@ -115,7 +116,7 @@ pub mod bench;
 pub mod guest;
 
 pub use abi::outrigger::policy::types::{
-    Decision, Failure, Header, Outcome, Refusal, Reply, Usage,
+    AttemptReply, Decision, Failure, Header, Outcome, Refusal, Reply, Usage, Verdict,
 };
 pub use capabilities::{clock, embeddings, fetch, limits, log, metrics, random, replies, values};
 pub use channels::Channels;

@@ -2,7 +2,10 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead, Request, guest};
+use crate::{
+    AttemptReply, Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead, Request,
+    Verdict, guest,
+};
 
 /// A policy. Its fields are its configuration.
 ///
@@ -74,6 +77,53 @@ pub trait Policy: DeserializeOwned + 'static {
         let _ = (head, deltas);
         guest::leave_mark();
         Ok(())
+    }
+
+    /// Judges what arrived of a reply that [`Request::hold_reply`] holds, before anything of it is
+    /// sent: as it comes from the target, in the places that were named. Needs
+    /// [`Hooks::ATTEMPT`](crate::Hooks).
+    ///
+    /// It is called until it accepts or rejects; a reply that is no stream is one call, and a stream
+    /// is held for 15 s and 256 KiB at the most. A rejection is a failure of class `unfit`, which
+    /// [`Policy::on_failure`] sees:
+    ///
+    /// ```
+    /// # use outrigger_sdk::{AttemptReply, Decision, Delta, Failure, Hooks, Places, Policy, Request, Verdict};
+    /// /// An empty reply is tried again at a larger model.
+    /// #[derive(serde::Deserialize)]
+    /// struct NeverEmpty { larger: String }
+    ///
+    /// impl Policy for NeverEmpty {
+    ///     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::ATTEMPT).union(Hooks::FAILURE);
+    ///
+    ///     fn on_request(&mut self, request: &mut Request) -> Decision {
+    ///         request.hold_reply(Places::ASSISTANT | Places::TOOL_ARGUMENTS);
+    ///         Decision::Forward
+    ///     }
+    ///
+    ///     fn on_attempt(&mut self, reply: &AttemptReply, deltas: &[Delta]) -> Verdict {
+    ///         match deltas.iter().any(|delta| !delta.text().trim().is_empty()) {
+    ///             true => Verdict::Accept,
+    ///             false if reply.ended => Verdict::reject("empty"),
+    ///             false => Verdict::Wait,
+    ///         }
+    ///     }
+    ///
+    ///     fn on_failure(&mut self, failure: &Failure) -> Decision {
+    ///         match failure.code.as_str() {
+    ///             "empty" => Decision::try_now([&self.larger]),
+    ///             _ => Decision::Forward,
+    ///         }
+    ///     }
+    /// }
+    /// # let mut exchange = outrigger_sdk::bench::Bench::<NeverEmpty>::new(serde_json::json!({ "larger": "a/l" }))
+    /// #     .unwrap().request(Request::chat("m").user("hi"));
+    /// # assert_eq!(exchange.attempt(vec![Delta::new(0, outrigger_sdk::Place::Assistant, " ", true)]), Verdict::reject("empty"));
+    /// ```
+    fn on_attempt(&mut self, reply: &AttemptReply, deltas: &[Delta]) -> Verdict {
+        let _ = (reply, deltas);
+        guest::leave_mark();
+        Verdict::Accept
     }
 
     /// The call failed, and nothing was sent to the app yet: `Forward` lets the failure pass,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use crate::abi::outrigger::policy::types::{Attempt, Price, Target};
-use crate::{Request, request::owned};
+use crate::{Places, Request, request::owned};
 
 /// A target that a request may go to.
 impl Request {
@@ -76,6 +76,13 @@ impl Request {
     /// copies is spent.
     pub fn mirror(&mut self, target: &str) {
         self.host.mirror(target);
+    }
+
+    /// Has [`Policy::on_attempt`](crate::Policy::on_attempt) judge the replies that this exchange's
+    /// attempts bring, these places of them, before anything is sent to the app. Worth it only where
+    /// the policy would have another target tried: what it waits for, the app waits for, too.
+    pub fn hold_reply(&mut self, places: Places) {
+        self.host.hold_reply(&places.names());
     }
 
     /// The time that the exchange may take in all, from its beginning.

@@ -270,8 +270,8 @@ pub mod outrigger {
                 /// `upstream/model`.
                 pub target: _rt::String,
                 /// `success`, or the class of its failure: `refused` (before any work), `rate`, `overload`,
-                /// `money` (the account has none), `key`, `maybe_done`, `request` (its own fault), `caller`
-                /// (left), `own` (the host's fault).
+                /// `money` (the account has none), `key`, `maybe_done`, `unfit` (a policy rejected
+                /// the reply), `request` (its own fault), `caller` (left), `own` (the host's fault).
                 pub class: _rt::String,
                 /// 0 where no answer came.
                 pub status: u16,
@@ -361,6 +361,57 @@ pub mod outrigger {
                         .finish()
                 }
             }
+            /// A reply that an attempt brought, before anything of it is sent to the app.
+            #[derive(Clone, PartialEq)]
+            pub struct AttemptReply {
+                /// `upstream/model`.
+                pub target: _rt::String,
+                pub status: u16,
+                /// It comes as a stream of events.
+                pub streaming: bool,
+                /// All of it is there.
+                pub ended: bool,
+                /// `stop`, `length`, `tool_calls`, … as the dialect spells it; none before the reply says so.
+                pub finish: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for AttemptReply {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("AttemptReply")
+                        .field("target", &self.target)
+                        .field("status", &self.status)
+                        .field("streaming", &self.streaming)
+                        .field("ended", &self.ended)
+                        .field("finish", &self.finish)
+                        .finish()
+                }
+            }
+            /// What a policy says of such a reply. `accept` has it sent to the app. `wait` has the policy called
+            /// again when more of it is there; where nothing more comes, or the host holds it no longer, that
+            /// accepts it. `reject` ends the attempt as a failure of class `unfit`, of which this short
+            /// machine-readable word (`[a-z0-9_]{1,64}`) is the code.
+            #[derive(Clone, PartialEq)]
+            pub enum Verdict {
+                Accept,
+                Wait,
+                Reject(_rt::String),
+            }
+            impl ::core::fmt::Debug for Verdict {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Verdict::Accept => f.debug_tuple("Verdict::Accept").finish(),
+                        Verdict::Wait => f.debug_tuple("Verdict::Wait").finish(),
+                        Verdict::Reject(e) => {
+                            f.debug_tuple("Verdict::Reject").field(e).finish()
+                        }
+                    }
+                }
+            }
             /// A call that came to nothing, before anything was sent to the app.
             #[derive(Clone, PartialEq)]
             pub struct Failure {
@@ -368,7 +419,7 @@ pub mod outrigger {
                 /// host's own.
                 pub status: u16,
                 /// `upstream_connect`, `upstream_timeout`, … ; `upstream_status` where the upstream itself said
-                /// so.
+                /// so; the word with which a policy rejected the reply.
                 pub code: _rt::String,
                 /// The class of the last attempt's failure.
                 pub class: _rt::String,
@@ -392,7 +443,7 @@ pub mod outrigger {
             pub struct Manifest {
                 pub name: _rt::String,
                 pub version: _rt::String,
-                /// The exports that are worth a call: `request`, `reply`, `end`, `failure`.
+                /// The exports that are worth a call: `request`, `reply`, `end`, `failure`, `attempt`.
                 pub hooks: _rt::Vec<_rt::String>,
                 /// Places of the request that `passages` is to list; empty: the body is not indexed for this
                 /// policy. `*` is every place, those of later hosts included.
@@ -2332,6 +2383,51 @@ pub mod outrigger {
                             unreachable!()
                         }
                         wit_import1((self).handle() as i32, ptr0.cast_mut(), len0);
+                    }
+                }
+            }
+            impl Request {
+                #[allow(unused_unsafe, clippy::all)]
+                /// Has `on-attempt` called with the replies that this exchange's attempts bring, these places of
+                /// them. A policy does so where it would have a reply tried again elsewhere: what it waits for
+                /// is the app's wait, too. A trap where the manifest lacks the hook `attempt`.
+                #[allow(async_fn_in_trait)]
+                pub fn hold_reply(&self, places: &[Place]) -> () {
+                    unsafe {
+                        let vec1 = places;
+                        let len1 = vec1.len();
+                        let layout1 = _rt::alloc::Layout::from_size_align(
+                                vec1.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            )
+                            .unwrap();
+                        let (result1, _cleanup1) = wit_bindgen::rt::Cleanup::new(
+                            layout1,
+                        );
+                        for (i, e) in vec1.into_iter().enumerate() {
+                            let base = result1
+                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                            {
+                                let vec0 = e;
+                                let ptr0 = vec0.as_ptr().cast::<u8>();
+                                let len0 = vec0.len();
+                                *base
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len0;
+                                *base.add(0).cast::<*mut u8>() = ptr0.cast_mut();
+                            }
+                        }
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "outrigger:policy/exchange@0.4.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]request.hold-reply"]
+                            fn wit_import2(_: i32, _: *mut u8, _: usize);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize) {
+                            unreachable!()
+                        }
+                        wit_import2((self).handle() as i32, result1, len1);
                     }
                 }
             }
@@ -5711,12 +5807,14 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
+                pub type AttemptReply = super::super::super::super::outrigger::policy::types::AttemptReply;
                 pub type Decision = super::super::super::super::outrigger::policy::types::Decision;
                 pub type Delta = super::super::super::super::outrigger::policy::types::Delta;
                 pub type Failure = super::super::super::super::outrigger::policy::types::Failure;
                 pub type Manifest = super::super::super::super::outrigger::policy::types::Manifest;
                 pub type Outcome = super::super::super::super::outrigger::policy::types::Outcome;
                 pub type Refusal = super::super::super::super::outrigger::policy::types::Refusal;
+                pub type Verdict = super::super::super::super::outrigger::policy::types::Verdict;
                 pub type Request = super::super::super::super::outrigger::policy::exchange::Request;
                 pub type ReplyHead = super::super::super::super::outrigger::policy::exchange::ReplyHead;
                 #[doc(hidden)]
@@ -6461,6 +6559,158 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
+                pub unsafe fn _export_on_attempt_cabi<T_: Guest>(
+                    arg0: *mut u8,
+                    arg1: usize,
+                    arg2: i32,
+                    arg3: i32,
+                    arg4: i32,
+                    arg5: i32,
+                    arg6: *mut u8,
+                    arg7: usize,
+                    arg8: *mut u8,
+                    arg9: usize,
+                ) -> *mut u8 {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
+                        let result13 = {
+                            let len0 = arg1;
+                            let bytes0 = _rt::Vec::from_raw_parts(
+                                arg0.cast(),
+                                len0,
+                                len0,
+                            );
+                            let base12 = arg8;
+                            let len12 = arg9;
+                            let mut result12 = _rt::Vec::with_capacity(len12);
+                            for i in 0..len12 {
+                                let base = base12
+                                    .add(i * (8 + 5 * ::core::mem::size_of::<*const u8>()));
+                                let e12 = {
+                                    let l2 = *base.add(0).cast::<i32>();
+                                    let l3 = *base.add(4).cast::<i32>();
+                                    let l4 = *base.add(8).cast::<*mut u8>();
+                                    let l5 = *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len6 = l5;
+                                    let bytes6 = _rt::Vec::from_raw_parts(
+                                        l4.cast(),
+                                        len6,
+                                        len6,
+                                    );
+                                    let l7 = *base
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l8 = *base
+                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len9 = l8;
+                                    let bytes9 = _rt::Vec::from_raw_parts(
+                                        l7.cast(),
+                                        len9,
+                                        len9,
+                                    );
+                                    let l10 = i32::from(
+                                        *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    let l11 = i32::from(
+                                        *base
+                                            .add(9 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    super::super::super::super::outrigger::policy::types::Delta {
+                                        channel: l2 as u32,
+                                        choice: l3 as u32,
+                                        place: _rt::string_lift(bytes6),
+                                        text: _rt::string_lift(bytes9),
+                                        json: _rt::bool_lift(l10 as u8),
+                                        last: _rt::bool_lift(l11 as u8),
+                                    }
+                                };
+                                result12.push(e12);
+                            }
+                            _rt::cabi_dealloc(
+                                base12,
+                                len12 * (8 + 5 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            T_::on_attempt(
+                                super::super::super::super::outrigger::policy::types::AttemptReply {
+                                    target: _rt::string_lift(bytes0),
+                                    status: arg2 as u16,
+                                    streaming: _rt::bool_lift(arg3 as u8),
+                                    ended: _rt::bool_lift(arg4 as u8),
+                                    finish: match arg5 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let len1 = arg7;
+                                                let bytes1 = _rt::Vec::from_raw_parts(
+                                                    arg6.cast(),
+                                                    len1,
+                                                    len1,
+                                                );
+                                                _rt::string_lift(bytes1)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                },
+                                result12,
+                            )
+                        };
+                        let ptr14 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        use super::super::super::super::outrigger::policy::types::Verdict as V16;
+                        match result13 {
+                            V16::Accept => {
+                                *ptr14.add(0).cast::<u8>() = (0i32) as u8;
+                            }
+                            V16::Wait => {
+                                *ptr14.add(0).cast::<u8>() = (1i32) as u8;
+                            }
+                            V16::Reject(e) => {
+                                *ptr14.add(0).cast::<u8>() = (2i32) as u8;
+                                let vec15 = (e.into_bytes()).into_boxed_slice();
+                                let ptr15 = vec15.as_ptr().cast::<u8>();
+                                let len15 = vec15.len();
+                                ::core::mem::forget(vec15);
+                                *ptr14
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len15;
+                                *ptr14
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr15.cast_mut();
+                            }
+                        }
+                        ptr14
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case)]
+                pub unsafe fn __post_return_on_attempt<T_: Guest>(arg0: *mut u8) {
+                    unsafe {
+                        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                        match l0 {
+                            0 => {}
+                            1 => {}
+                            _ => {
+                                let l1 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l2 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                _rt::cabi_dealloc(l1, l2, 1);
+                            }
+                        }
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case, unused_unsafe)]
                 pub unsafe fn _export_on_failure_cabi<T_: Guest>(
                     arg0: i32,
                     arg1: *mut u8,
@@ -6989,6 +7239,16 @@ pub mod exports {
                         _rt::Vec<::core::option::Option<_rt::String>>,
                         Refusal,
                     >;
+                    /// Judges a reply that `hold-reply` holds, as it comes from the target: before `on-reply`, and
+                    /// before other policies see it. Called with what arrived until the policy accepts or rejects it;
+                    /// a reply that is no stream is one call. A stream is held for 15 s and 256 KiB at the most. After
+                    /// `reject`, `on-failure` may have others tried; where nothing is, the app gets this reply after
+                    /// all. A policy that lacks this export is none that holds replies.
+                    #[allow(async_fn_in_trait)]
+                    fn on_attempt(
+                        reply: AttemptReply,
+                        deltas: _rt::Vec<Delta>,
+                    ) -> Verdict;
                     /// The call failed. `forward` lets the failure pass; `reply`, `refuse` and `try-now` take its
                     /// place. Called from the last policy to the first, until one answers; and again where what was
                     /// tried instead fails, too.
@@ -7035,6 +7295,17 @@ pub mod exports {
                         extern "C" fn _post_return_on_reply(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_on_reply::<$ty > (arg0) } }
                         #[unsafe (export_name =
+                        "outrigger:policy/policy@0.4.0#on-attempt")] unsafe extern "C" fn
+                        export_on_attempt(arg0 : * mut u8, arg1 : usize, arg2 : i32, arg3
+                        : i32, arg4 : i32, arg5 : i32, arg6 : * mut u8, arg7 : usize,
+                        arg8 : * mut u8, arg9 : usize,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_on_attempt_cabi::<$ty > (arg0, arg1,
+                        arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9) } } #[unsafe
+                        (export_name =
+                        "cabi_post_outrigger:policy/policy@0.4.0#on-attempt")] unsafe
+                        extern "C" fn _post_return_on_attempt(arg0 : * mut u8,) { unsafe
+                        { $($path_to_types)*:: __post_return_on_attempt::<$ty > (arg0) }
+                        } #[unsafe (export_name =
                         "outrigger:policy/policy@0.4.0#on-failure")] unsafe extern "C" fn
                         export_on_failure(arg0 : i32, arg1 : * mut u8, arg2 : usize, arg3
                         : * mut u8, arg4 : usize, arg5 : * mut u8, arg6 : usize,) -> *
@@ -7334,10 +7605,10 @@ macro_rules! __export_guest_impl {
         (link_section =
         "component-type:wit-bindgen:0.61.1:outrigger:policy@0.4.0:guest:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 5770] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 6036] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8e,\x01A\x02\x01A&\x01\
-B'\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04uni\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x98.\x01A\x02\x01A(\x01\
+B+\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04uni\
 t\x03\0\x04\x01r\x05\x02idy\x05place\x03\x07messagey\x04texts\x04json\x7f\x04\0\x07\
 passage\x03\0\x06\x01r\x06\x07channely\x06choicey\x05place\x03\x04texts\x04json\x7f\
 \x04last\x7f\x04\0\x05delta\x03\0\x08\x01r\x02\x04names\x05values\x04\0\x06heade\
@@ -7355,194 +7626,56 @@ ached-input-tokensw\x14written-input-tokensw\x0doutput-tokensw\x10reasoning-toke
 nsw\x09estimated\x7f\x04\0\x05usage\x03\0\x1d\x01p\x1c\x01r\x0a\x06status{\x06ta\
 rgets\x06finishs\x05usage\x1e\x0dcost-microusd\x18\x0afrom-store\x7f\x0efirst-to\
 ken-ms\x0c\x08total-msy\x05error\x16\x08attempts\x1f\x04\0\x07outcome\x03\0\x20\x01\
-r\x04\x06status{\x04codes\x05classs\x08attempts\x1f\x04\0\x07failure\x03\0\"\x01\
-p\x03\x01r\x06\x04names\x07versions\x05hooks\x11\x05reads$\x08rewrites$\x0dconfi\
-g-schemas\x04\0\x08manifest\x03\0%\x03\0\x1coutrigger:policy/types@0.4.0\x05\0\x02\
-\x03\0\0\x07dialect\x02\x03\0\0\x06header\x02\x03\0\0\x07passage\x02\x03\0\0\x05\
-place\x02\x03\0\0\x06target\x02\x03\0\0\x04unit\x01Bh\x02\x03\x02\x01\x01\x04\0\x07\
-dialect\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\x02\x02\x03\x02\x01\x03\
-\x04\0\x07passage\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x05place\x03\0\x06\x02\x03\
-\x02\x01\x05\x04\0\x06target\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x04unit\x03\0\x0a\
-\x04\0\x07request\x03\x01\x04\0\x0areply-head\x03\x01\x01h\x0c\x01@\x01\x04self\x0e\
-\0s\x04\0\x12[method]request.id\x01\x0f\x01@\x01\x04self\x0e\0\x01\x04\0\x17[met\
-hod]request.dialect\x01\x10\x04\0\x16[method]request.method\x01\x0f\x04\0\x14[me\
-thod]request.path\x01\x0f\x01@\x01\x04self\x0e\0\x7f\x04\0\x19[method]request.st\
-reaming\x01\x11\x01ks\x01@\x01\x04self\x0e\0\x12\x04\0\x15[method]request.model\x01\
-\x13\x01@\x02\x04self\x0e\x05models\x01\0\x04\0\x19[method]request.set-model\x01\
-\x14\x01ps\x01@\x02\x04self\x0e\x04names\0\x15\x04\0\x16[method]request.header\x01\
-\x16\x01p\x03\x01@\x01\x04self\x0e\0\x17\x04\0\x17[method]request.headers\x01\x18\
-\x04\0\x16[method]request.caller\x01\x0f\x01@\x03\x04self\x0e\x04names\x05values\
-\x01\0\x04\0\x1a[method]request.set-header\x01\x19\x04\0\x20[method]request.set-\
-reply-header\x01\x19\x01@\x02\x04self\x0e\x04names\0\x12\x04\0\x13[method]reques\
-t.tag\x01\x1a\x04\0\x17[method]request.set-tag\x01\x19\x01p\x05\x01@\x03\x04self\
-\x0e\x05starty\x03maxy\0\x1b\x04\0\x18[method]request.passages\x01\x1c\x01@\x05\x04\
-self\x0e\x05place\x07\x04last\x7f\x05starty\x03maxy\0\x1b\x04\0\x1b[method]reque\
-st.passages-of\x01\x1d\x01@\x03\x04self\x0e\x02idy\x04texts\x01\0\x04\0\x1b[meth\
-od]request.set-passage\x01\x1e\x01o\x02ys\x01p\x1f\x01@\x02\x04self\x0e\x05edits\
-\x20\x01\0\x04\0\x1c[method]request.set-passages\x01!\x01@\x02\x04self\x0e\x07me\
-ssagey\x01\0\x04\0\x1c[method]request.drop-message\x01\"\x01j\0\x01s\x01@\x02\x04\
-self\x0e\x04texts\0#\x04\0\x1a[method]request.add-system\x01$\x01@\x01\x04self\x0e\
-\0y\x04\0\x18[method]request.messages\x01%\x04\0\x16[method]request.images\x01%\x04\
-\0\x15[method]request.tools\x01%\x01@\x01\x04self\x0e\0w\x04\0\x1c[method]reques\
-t.input-tokens\x01&\x01kw\x01@\x02\x04self\x0e\x04unit\x0b\0'\x04\0\x18[method]r\
-equest.estimate\x01(\x04\0\x15[method]request.depth\x01%\x01p}\x01k)\x01@\x02\x04\
-self\x0e\x07without\x15\0*\x04\0\x1b[method]request.fingerprint\x01+\x01@\x01\x04\
-self\x0e\0'\x04\0![method]request.max-output-tokens\x01,\x01@\x02\x04self\x0e\x06\
-tokensw\x01\0\x04\0%[method]request.set-max-output-tokens\x01-\x01p\x09\x01@\x01\
-\x04self\x0e\0.\x04\0\x17[method]request.targets\x01/\x01@\x02\x04self\x0e\x07ta\
-rgets\x15\x01\0\x04\0\x16[method]request.prefer\x010\x04\0\x17[method]request.ex\
-clude\x010\x01@\x02\x04self\x0e\x06targets\x01\0\x04\0\x16[method]request.mirror\
-\x011\x04\0\x1b[method]request.deadline-ms\x01,\x01@\x02\x04self\x0e\x02msw\x01\0\
-\x04\0\x1f[method]request.set-deadline-ms\x012\x01@\x02\x04self\x0e\x07pointers\0\
-\x12\x04\0\x19[method]request.parameter\x013\x01@\x03\x04self\x0e\x07pointers\x04\
-jsons\0#\x04\0\x1d[method]request.set-parameter\x014\x04\0\x19[method]request.bo\
-dy-size\x01&\x01@\x01\x04self\x0e\0)\x04\0\x14[method]request.body\x015\x01@\x02\
-\x04self\x0e\x04body)\x01\0\x04\0\x18[method]request.set-body\x016\x01h\x0d\x01@\
-\x01\x04self7\0{\x04\0\x19[method]reply-head.status\x018\x01@\x02\x04self7\x04na\
-mes\0\x15\x04\0\x19[method]reply-head.header\x019\x01@\x01\x04self7\0\x7f\x04\0\x1c\
-[method]reply-head.streaming\x01:\x01@\x01\x04self7\0\x01\x04\0\x1a[method]reply\
--head.dialect\x01;\x03\0\x1foutrigger:policy/exchange@0.4.0\x05\x07\x01B\x04\x01\
-m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\
-\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x1aoutrigger:policy/log@0.4.\
-0\x05\x08\x01B\x0b\x01@\x02\x04names\x02byw\x01\0\x04\0\x05count\x01\0\x01@\x02\x04\
-names\x05valueu\x01\0\x04\0\x07observe\x01\x01\x01o\x02ss\x01p\x02\x01@\x03\x04n\
-ames\x06labels\x03\x02byw\x01\0\x04\0\x0ecount-labelled\x01\x04\x01@\x03\x04name\
-s\x06labels\x03\x05valueu\x01\0\x04\0\x10observe-labelled\x01\x05\x04\0\x05gauge\
-\x01\x05\x03\0\x1eoutrigger:policy/metrics@0.4.0\x05\x09\x01B\x03\x01@\0\0w\x04\0\
-\x06now-ms\x01\0\x04\0\x0cmonotonic-ns\x01\0\x03\0\x1coutrigger:policy/clock@0.4\
-.0\x05\x0a\x01B\x07\x01p}\x01@\x01\x06lengthy\0\0\x04\0\x05bytes\x01\x01\x01@\0\0\
-w\x04\0\x03u64\x01\x02\x01@\0\0\0\x04\0\x0bprocess-key\x01\x03\x03\0\x1doutrigge\
-r:policy/random@0.4.0\x05\x0b\x01B\x11\x02\x03\x02\x01\x06\x04\0\x04unit\x03\0\0\
-\x01q\x05\x06bucket\x01w\0\x07sliding\x01w\0\x03day\x01z\0\x04week\x01z\0\x05mon\
-th\x01z\0\x04\0\x06window\x03\0\x02\x01kw\x01r\x07\x06buckets\x04unit\x01\x06amo\
-unt\x04\x05limitw\x06window\x03\x04soft\x7f\x03cut\x7f\x04\0\x03ask\x03\0\x05\x01\
-r\x05\x07granted\x7f\x05limitw\x04usedw\x08reset-msw\x07wait-msw\x04\0\x08standi\
-ng\x03\0\x07\x01q\x03\x0bunavailable\0\0\x08unpriced\0\0\x07invalid\x01s\0\x04\0\
-\x05error\x03\0\x09\x01p\x06\x01p\x08\x01j\x01\x0c\x01\x0a\x01@\x01\x04asks\x0b\0\
-\x0d\x04\0\x07reserve\x01\x0e\x04\0\x04peek\x01\x0e\x03\0\x1doutrigger:policy/li\
-mits@0.4.0\x05\x0c\x01B\x12\x01q\x04\x09too-large\0\0\x04full\0\0\x0cnot-a-numbe\
-r\0\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\
-\x01@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x03\x03keys\x05\
-value\x02\x06ttl-msw\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06\
-delete\x01\x08\x01j\x01x\x01\x01\x01@\x03\x03keys\x02byx\x06ttl-msw\0\x09\x04\0\x09\
-increment\x01\x0a\x01j\x01\x7f\x01\x01\x01@\x04\x03keys\x08expected\x03\x05value\
-\x02\x06ttl-msw\0\x0b\x04\0\x0fcompare-and-set\x01\x0c\x03\0\x1doutrigger:policy\
-/values@0.4.0\x05\x0d\x01B\x1f\x01r\x03\x02ids\x06age-msw\x0dexpires-in-msw\x04\0\
-\x05entry\x03\0\0\x01q\x03\x06absent\0\0\x04kept\x01\x01\0\x09under-way\x01\x01\0\
-\x04\0\x05found\x03\0\x02\x01r\x03\x06ttl-msw\x0atool-calls\x7f\x09max-bytesy\x04\
-\0\x07keeping\x03\0\x04\x01q\x02\x0bunavailable\0\0\x07invalid\x01s\0\x04\0\x05e\
-rror\x03\0\x06\x01p}\x01r\x03\x03keys\x05entry\x01\x04note\x08\x04\0\x09neighbou\
-r\x03\0\x09\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x0b\x04\0\x04fi\
-nd\x01\x0c\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0d\x04\0\x04keep\x01\
-\x0e\x01@\x01\x03keys\0\x0d\x04\0\x05evict\x01\x0f\x01py\x01ps\x01j\x01y\x01\x07\
-\x01@\x03\x08question\x10\x07without\x11\x05parts\x11\0\x12\x04\0\x09partition\x01\
-\x13\x01o\x02v\x0a\x01p\x14\x01j\x01\x15\x01\x07\x01@\x04\x09partitiony\x06vecto\
-ry\x05leastv\x05county\0\x16\x04\0\x07nearest\x01\x17\x01@\x05\x03keys\x07keepin\
-g\x05\x09partitiony\x06vectory\x04note\x08\0\x0d\x04\0\x09keep-near\x01\x18\x03\0\
-\x1eoutrigger:policy/replies@0.4.0\x05\x0e\x01B\x0d\x01q\x02\x0bunavailable\0\0\x07\
-invalid\x01s\0\x04\0\x05error\x03\0\0\x01ps\x01py\x01j\x01\x03\x01\x01\x01@\x01\x05\
-texts\x02\0\x04\x04\0\x05embed\x01\x05\x01pv\x01@\x01\x02idy\0\x06\x04\0\x06vect\
-or\x01\x07\x01ks\x01@\0\0\x08\x04\0\x08embedder\x01\x09\x03\0!outrigger:policy/e\
-mbeddings@0.4.0\x05\x0f\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\0\x01\
-p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0atimeout-ms\
-y\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\x04\0\x06\
-answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01s\0\x09to\
-o-large\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04call\x05\0\
-\x0a\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x10\x02\x03\
-\0\0\x08decision\x02\x03\0\0\x05delta\x02\x03\0\0\x07failure\x02\x03\0\0\x08mani\
-fest\x02\x03\0\0\x07outcome\x02\x03\0\0\x07refusal\x02\x03\0\x01\x07request\x02\x03\
-\0\x01\x0areply-head\x01B#\x02\x03\x02\x01\x11\x04\0\x08decision\x03\0\0\x02\x03\
-\x02\x01\x12\x04\0\x05delta\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x07failure\x03\0\
-\x04\x02\x03\x02\x01\x14\x04\0\x08manifest\x03\0\x06\x02\x03\x02\x01\x15\x04\0\x07\
-outcome\x03\0\x08\x02\x03\x02\x01\x16\x04\0\x07refusal\x03\0\x0a\x02\x03\x02\x01\
-\x17\x04\0\x07request\x03\0\x0c\x02\x03\x02\x01\x18\x04\0\x0areply-head\x03\0\x0e\
-\x01@\0\0\x07\x04\0\x08describe\x01\x10\x01j\0\x01s\x01@\x01\x06configs\0\x11\x04\
-\0\x09configure\x01\x12\x01h\x0d\x01@\x01\x07request\x13\0\x01\x04\0\x0aon-reque\
-st\x01\x14\x01h\x0f\x01p\x03\x01ks\x01p\x17\x01j\x01\x18\x01\x0b\x01@\x02\x04hea\
-d\x15\x06deltas\x16\0\x19\x04\0\x08on-reply\x01\x1a\x01@\x01\x07failure\x05\0\x01\
-\x04\0\x0aon-failure\x01\x1b\x01@\x01\x07outcome\x09\x01\0\x04\0\x06on-end\x01\x1c\
-\x04\0\x1doutrigger:policy/policy@0.4.0\x05\x19\x04\0\x1coutrigger:policy/guest@\
-0.4.0\x04\0\x0b\x0b\x01\0\x05guest\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
-        };
-    };
-}
-#[doc(inline)]
-pub use __export_guest_impl as export_guest;
-#[rustfmt::skip]
-#[cfg(target_arch = "wasm32")]
-#[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:outrigger:policy@0.4.0:guest-with-all-of-its-exports-removed:encoded world"
-)]
-#[doc(hidden)]
-#[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 5365] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9(\x01A\x02\x01A\x1c\
-\x01B'\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04\
-unit\x03\0\x04\x01r\x05\x02idy\x05place\x03\x07messagey\x04texts\x04json\x7f\x04\
-\0\x07passage\x03\0\x06\x01r\x06\x07channely\x06choicey\x05place\x03\x04texts\x04\
-json\x7f\x04last\x7f\x04\0\x05delta\x03\0\x08\x01r\x02\x04names\x05values\x04\0\x06\
-header\x03\0\x0a\x01ky\x01r\x04\x06status{\x04codes\x07messages\x0eretry-after-m\
-s\x0c\x04\0\x07refusal\x03\0\x0d\x01r\x01\x04texts\x04\0\x05reply\x03\0\x0f\x01p\
-s\x01q\x05\x07forward\0\0\x06refuse\x01\x0e\0\x05reply\x01\x10\0\x05serve\x01s\0\
-\x07try-now\x01\x11\0\x04\0\x08decision\x03\0\x12\x01r\x02\x0einput-microusdw\x0f\
-output-microusdw\x04\0\x05price\x03\0\x14\x01ks\x01k\x15\x01kw\x01r\x11\x04names\
-\x08upstreams\x05models\x06region\x16\x07dialects\x05price\x17\x0dcost-microusd\x18\
-\x06window\x18\x06output\x18\x05takes\x11\x05lacks\x11\x0efirst-token-ms\x0c\x09\
-in-flighty\x07breakers\x0eretry-after-ms\x0c\x0drequests-left\x18\x0btokens-left\
-\x18\x04\0\x06target\x03\0\x19\x01r\x05\x06targets\x05classs\x06status{\x08total\
--msy\x0eretry-after-ms\x0c\x04\0\x07attempt\x03\0\x1b\x01r\x06\x0cinput-tokensw\x13\
-cached-input-tokensw\x14written-input-tokensw\x0doutput-tokensw\x10reasoning-tok\
-ensw\x09estimated\x7f\x04\0\x05usage\x03\0\x1d\x01p\x1c\x01r\x0a\x06status{\x06t\
-argets\x06finishs\x05usage\x1e\x0dcost-microusd\x18\x0afrom-store\x7f\x0efirst-t\
-oken-ms\x0c\x08total-msy\x05error\x16\x08attempts\x1f\x04\0\x07outcome\x03\0\x20\
-\x01r\x04\x06status{\x04codes\x05classs\x08attempts\x1f\x04\0\x07failure\x03\0\"\
-\x01p\x03\x01r\x06\x04names\x07versions\x05hooks\x11\x05reads$\x08rewrites$\x0dc\
-onfig-schemas\x04\0\x08manifest\x03\0%\x03\0\x1coutrigger:policy/types@0.4.0\x05\
-\0\x02\x03\0\0\x07dialect\x02\x03\0\0\x06header\x02\x03\0\0\x07passage\x02\x03\0\
-\0\x05place\x02\x03\0\0\x06target\x02\x03\0\0\x04unit\x01Bh\x02\x03\x02\x01\x01\x04\
-\0\x07dialect\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\x02\x02\x03\x02\x01\
-\x03\x04\0\x07passage\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x05place\x03\0\x06\x02\
-\x03\x02\x01\x05\x04\0\x06target\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x04unit\x03\
-\0\x0a\x04\0\x07request\x03\x01\x04\0\x0areply-head\x03\x01\x01h\x0c\x01@\x01\x04\
-self\x0e\0s\x04\0\x12[method]request.id\x01\x0f\x01@\x01\x04self\x0e\0\x01\x04\0\
-\x17[method]request.dialect\x01\x10\x04\0\x16[method]request.method\x01\x0f\x04\0\
-\x14[method]request.path\x01\x0f\x01@\x01\x04self\x0e\0\x7f\x04\0\x19[method]req\
-uest.streaming\x01\x11\x01ks\x01@\x01\x04self\x0e\0\x12\x04\0\x15[method]request\
-.model\x01\x13\x01@\x02\x04self\x0e\x05models\x01\0\x04\0\x19[method]request.set\
--model\x01\x14\x01ps\x01@\x02\x04self\x0e\x04names\0\x15\x04\0\x16[method]reques\
-t.header\x01\x16\x01p\x03\x01@\x01\x04self\x0e\0\x17\x04\0\x17[method]request.he\
-aders\x01\x18\x04\0\x16[method]request.caller\x01\x0f\x01@\x03\x04self\x0e\x04na\
-mes\x05values\x01\0\x04\0\x1a[method]request.set-header\x01\x19\x04\0\x20[method\
-]request.set-reply-header\x01\x19\x01@\x02\x04self\x0e\x04names\0\x12\x04\0\x13[\
-method]request.tag\x01\x1a\x04\0\x17[method]request.set-tag\x01\x19\x01p\x05\x01\
-@\x03\x04self\x0e\x05starty\x03maxy\0\x1b\x04\0\x18[method]request.passages\x01\x1c\
-\x01@\x05\x04self\x0e\x05place\x07\x04last\x7f\x05starty\x03maxy\0\x1b\x04\0\x1b\
-[method]request.passages-of\x01\x1d\x01@\x03\x04self\x0e\x02idy\x04texts\x01\0\x04\
-\0\x1b[method]request.set-passage\x01\x1e\x01o\x02ys\x01p\x1f\x01@\x02\x04self\x0e\
-\x05edits\x20\x01\0\x04\0\x1c[method]request.set-passages\x01!\x01@\x02\x04self\x0e\
-\x07messagey\x01\0\x04\0\x1c[method]request.drop-message\x01\"\x01j\0\x01s\x01@\x02\
-\x04self\x0e\x04texts\0#\x04\0\x1a[method]request.add-system\x01$\x01@\x01\x04se\
-lf\x0e\0y\x04\0\x18[method]request.messages\x01%\x04\0\x16[method]request.images\
-\x01%\x04\0\x15[method]request.tools\x01%\x01@\x01\x04self\x0e\0w\x04\0\x1c[meth\
-od]request.input-tokens\x01&\x01kw\x01@\x02\x04self\x0e\x04unit\x0b\0'\x04\0\x18\
-[method]request.estimate\x01(\x04\0\x15[method]request.depth\x01%\x01p}\x01k)\x01\
-@\x02\x04self\x0e\x07without\x15\0*\x04\0\x1b[method]request.fingerprint\x01+\x01\
-@\x01\x04self\x0e\0'\x04\0![method]request.max-output-tokens\x01,\x01@\x02\x04se\
-lf\x0e\x06tokensw\x01\0\x04\0%[method]request.set-max-output-tokens\x01-\x01p\x09\
+r\x05\x06targets\x06status{\x09streaming\x7f\x05ended\x7f\x06finish\x16\x04\0\x0d\
+attempt-reply\x03\0\"\x01q\x03\x06accept\0\0\x04wait\0\0\x06reject\x01s\0\x04\0\x07\
+verdict\x03\0$\x01r\x04\x06status{\x04codes\x05classs\x08attempts\x1f\x04\0\x07f\
+ailure\x03\0&\x01p\x03\x01r\x06\x04names\x07versions\x05hooks\x11\x05reads(\x08r\
+ewrites(\x0dconfig-schemas\x04\0\x08manifest\x03\0)\x03\0\x1coutrigger:policy/ty\
+pes@0.4.0\x05\0\x02\x03\0\0\x07dialect\x02\x03\0\0\x06header\x02\x03\0\0\x07pass\
+age\x02\x03\0\0\x05place\x02\x03\0\0\x06target\x02\x03\0\0\x04unit\x01Bk\x02\x03\
+\x02\x01\x01\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06header\x03\0\x02\
+\x02\x03\x02\x01\x03\x04\0\x07passage\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x05pla\
+ce\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06target\x03\0\x08\x02\x03\x02\x01\x06\x04\
+\0\x04unit\x03\0\x0a\x04\0\x07request\x03\x01\x04\0\x0areply-head\x03\x01\x01h\x0c\
+\x01@\x01\x04self\x0e\0s\x04\0\x12[method]request.id\x01\x0f\x01@\x01\x04self\x0e\
+\0\x01\x04\0\x17[method]request.dialect\x01\x10\x04\0\x16[method]request.method\x01\
+\x0f\x04\0\x14[method]request.path\x01\x0f\x01@\x01\x04self\x0e\0\x7f\x04\0\x19[\
+method]request.streaming\x01\x11\x01ks\x01@\x01\x04self\x0e\0\x12\x04\0\x15[meth\
+od]request.model\x01\x13\x01@\x02\x04self\x0e\x05models\x01\0\x04\0\x19[method]r\
+equest.set-model\x01\x14\x01ps\x01@\x02\x04self\x0e\x04names\0\x15\x04\0\x16[met\
+hod]request.header\x01\x16\x01p\x03\x01@\x01\x04self\x0e\0\x17\x04\0\x17[method]\
+request.headers\x01\x18\x04\0\x16[method]request.caller\x01\x0f\x01@\x03\x04self\
+\x0e\x04names\x05values\x01\0\x04\0\x1a[method]request.set-header\x01\x19\x04\0\x20\
+[method]request.set-reply-header\x01\x19\x01@\x02\x04self\x0e\x04names\0\x12\x04\
+\0\x13[method]request.tag\x01\x1a\x04\0\x17[method]request.set-tag\x01\x19\x01p\x05\
+\x01@\x03\x04self\x0e\x05starty\x03maxy\0\x1b\x04\0\x18[method]request.passages\x01\
+\x1c\x01@\x05\x04self\x0e\x05place\x07\x04last\x7f\x05starty\x03maxy\0\x1b\x04\0\
+\x1b[method]request.passages-of\x01\x1d\x01@\x03\x04self\x0e\x02idy\x04texts\x01\
+\0\x04\0\x1b[method]request.set-passage\x01\x1e\x01o\x02ys\x01p\x1f\x01@\x02\x04\
+self\x0e\x05edits\x20\x01\0\x04\0\x1c[method]request.set-passages\x01!\x01@\x02\x04\
+self\x0e\x07messagey\x01\0\x04\0\x1c[method]request.drop-message\x01\"\x01j\0\x01\
+s\x01@\x02\x04self\x0e\x04texts\0#\x04\0\x1a[method]request.add-system\x01$\x01@\
+\x01\x04self\x0e\0y\x04\0\x18[method]request.messages\x01%\x04\0\x16[method]requ\
+est.images\x01%\x04\0\x15[method]request.tools\x01%\x01@\x01\x04self\x0e\0w\x04\0\
+\x1c[method]request.input-tokens\x01&\x01kw\x01@\x02\x04self\x0e\x04unit\x0b\0'\x04\
+\0\x18[method]request.estimate\x01(\x04\0\x15[method]request.depth\x01%\x01p}\x01\
+k)\x01@\x02\x04self\x0e\x07without\x15\0*\x04\0\x1b[method]request.fingerprint\x01\
++\x01@\x01\x04self\x0e\0'\x04\0![method]request.max-output-tokens\x01,\x01@\x02\x04\
+self\x0e\x06tokensw\x01\0\x04\0%[method]request.set-max-output-tokens\x01-\x01p\x09\
 \x01@\x01\x04self\x0e\0.\x04\0\x17[method]request.targets\x01/\x01@\x02\x04self\x0e\
 \x07targets\x15\x01\0\x04\0\x16[method]request.prefer\x010\x04\0\x17[method]requ\
 est.exclude\x010\x01@\x02\x04self\x0e\x06targets\x01\0\x04\0\x16[method]request.\
-mirror\x011\x04\0\x1b[method]request.deadline-ms\x01,\x01@\x02\x04self\x0e\x02ms\
-w\x01\0\x04\0\x1f[method]request.set-deadline-ms\x012\x01@\x02\x04self\x0e\x07po\
-inters\0\x12\x04\0\x19[method]request.parameter\x013\x01@\x03\x04self\x0e\x07poi\
-nters\x04jsons\0#\x04\0\x1d[method]request.set-parameter\x014\x04\0\x19[method]r\
-equest.body-size\x01&\x01@\x01\x04self\x0e\0)\x04\0\x14[method]request.body\x015\
-\x01@\x02\x04self\x0e\x04body)\x01\0\x04\0\x18[method]request.set-body\x016\x01h\
-\x0d\x01@\x01\x04self7\0{\x04\0\x19[method]reply-head.status\x018\x01@\x02\x04se\
-lf7\x04names\0\x15\x04\0\x19[method]reply-head.header\x019\x01@\x01\x04self7\0\x7f\
-\x04\0\x1c[method]reply-head.streaming\x01:\x01@\x01\x04self7\0\x01\x04\0\x1a[me\
-thod]reply-head.dialect\x01;\x03\0\x1foutrigger:policy/exchange@0.4.0\x05\x07\x01\
+mirror\x011\x01p\x07\x01@\x02\x04self\x0e\x06places2\x01\0\x04\0\x1a[method]requ\
+est.hold-reply\x013\x04\0\x1b[method]request.deadline-ms\x01,\x01@\x02\x04self\x0e\
+\x02msw\x01\0\x04\0\x1f[method]request.set-deadline-ms\x014\x01@\x02\x04self\x0e\
+\x07pointers\0\x12\x04\0\x19[method]request.parameter\x015\x01@\x03\x04self\x0e\x07\
+pointers\x04jsons\0#\x04\0\x1d[method]request.set-parameter\x016\x04\0\x19[metho\
+d]request.body-size\x01&\x01@\x01\x04self\x0e\0)\x04\0\x14[method]request.body\x01\
+7\x01@\x02\x04self\x0e\x04body)\x01\0\x04\0\x18[method]request.set-body\x018\x01\
+h\x0d\x01@\x01\x04self9\0{\x04\0\x19[method]reply-head.status\x01:\x01@\x02\x04s\
+elf9\x04names\0\x15\x04\0\x19[method]reply-head.header\x01;\x01@\x01\x04self9\0\x7f\
+\x04\0\x1c[method]reply-head.streaming\x01<\x01@\x01\x04self9\0\x01\x04\0\x1a[me\
+thod]reply-head.dialect\x01=\x03\0\x1foutrigger:policy/exchange@0.4.0\x05\x07\x01\
 B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\
 \x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x1aoutrigger:policy\
 /log@0.4.0\x05\x08\x01B\x0b\x01@\x02\x04names\x02byw\x01\0\x04\0\x05count\x01\0\x01\
@@ -7585,6 +7718,153 @@ e\0\0\x07invalid\x01s\0\x04\0\x05error\x03\0\0\x01ps\x01py\x01j\x01\x03\x01\x01\
 @\x01\x05texts\x02\0\x04\x04\0\x05embed\x01\x05\x01pv\x01@\x01\x02idy\0\x06\x04\0\
 \x06vector\x01\x07\x01ks\x01@\0\0\x08\x04\0\x08embedder\x01\x09\x03\0!outrigger:\
 policy/embeddings@0.4.0\x05\x0f\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\
+\0\0\x01p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0ati\
+meout-msy\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\
+\x04\0\x06answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01\
+s\0\x09too-large\0\0\x04\0\x05error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x04c\
+all\x05\0\x0a\x04\0\x04send\x01\x0b\x03\0\x1coutrigger:policy/fetch@0.4.0\x05\x10\
+\x02\x03\0\0\x0dattempt-reply\x02\x03\0\0\x08decision\x02\x03\0\0\x05delta\x02\x03\
+\0\0\x07failure\x02\x03\0\0\x08manifest\x02\x03\0\0\x07outcome\x02\x03\0\0\x07re\
+fusal\x02\x03\0\0\x07verdict\x02\x03\0\x01\x07request\x02\x03\0\x01\x0areply-hea\
+d\x01B)\x02\x03\x02\x01\x11\x04\0\x0dattempt-reply\x03\0\0\x02\x03\x02\x01\x12\x04\
+\0\x08decision\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x05delta\x03\0\x04\x02\x03\x02\
+\x01\x14\x04\0\x07failure\x03\0\x06\x02\x03\x02\x01\x15\x04\0\x08manifest\x03\0\x08\
+\x02\x03\x02\x01\x16\x04\0\x07outcome\x03\0\x0a\x02\x03\x02\x01\x17\x04\0\x07ref\
+usal\x03\0\x0c\x02\x03\x02\x01\x18\x04\0\x07verdict\x03\0\x0e\x02\x03\x02\x01\x19\
+\x04\0\x07request\x03\0\x10\x02\x03\x02\x01\x1a\x04\0\x0areply-head\x03\0\x12\x01\
+@\0\0\x09\x04\0\x08describe\x01\x14\x01j\0\x01s\x01@\x01\x06configs\0\x15\x04\0\x09\
+configure\x01\x16\x01h\x11\x01@\x01\x07request\x17\0\x03\x04\0\x0aon-request\x01\
+\x18\x01h\x13\x01p\x05\x01ks\x01p\x1b\x01j\x01\x1c\x01\x0d\x01@\x02\x04head\x19\x06\
+deltas\x1a\0\x1d\x04\0\x08on-reply\x01\x1e\x01@\x02\x05reply\x01\x06deltas\x1a\0\
+\x0f\x04\0\x0aon-attempt\x01\x1f\x01@\x01\x07failure\x07\0\x03\x04\0\x0aon-failu\
+re\x01\x20\x01@\x01\x07outcome\x0b\x01\0\x04\0\x06on-end\x01!\x04\0\x1doutrigger\
+:policy/policy@0.4.0\x05\x1b\x04\0\x1coutrigger:policy/guest@0.4.0\x04\0\x0b\x0b\
+\x01\0\x05guest\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\
+\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+        };
+    };
+}
+#[doc(inline)]
+pub use __export_guest_impl as export_guest;
+#[rustfmt::skip]
+#[cfg(target_arch = "wasm32")]
+#[unsafe(
+    link_section = "component-type:wit-bindgen:0.61.1:outrigger:policy@0.4.0:guest-with-all-of-its-exports-removed:encoded world"
+)]
+#[doc(hidden)]
+#[allow(clippy::octal_escapes)]
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 5524] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf8)\x01A\x02\x01A\x1c\
+\x01B+\x01s\x04\0\x07dialect\x03\0\0\x01s\x04\0\x05place\x03\0\x02\x01s\x04\0\x04\
+unit\x03\0\x04\x01r\x05\x02idy\x05place\x03\x07messagey\x04texts\x04json\x7f\x04\
+\0\x07passage\x03\0\x06\x01r\x06\x07channely\x06choicey\x05place\x03\x04texts\x04\
+json\x7f\x04last\x7f\x04\0\x05delta\x03\0\x08\x01r\x02\x04names\x05values\x04\0\x06\
+header\x03\0\x0a\x01ky\x01r\x04\x06status{\x04codes\x07messages\x0eretry-after-m\
+s\x0c\x04\0\x07refusal\x03\0\x0d\x01r\x01\x04texts\x04\0\x05reply\x03\0\x0f\x01p\
+s\x01q\x05\x07forward\0\0\x06refuse\x01\x0e\0\x05reply\x01\x10\0\x05serve\x01s\0\
+\x07try-now\x01\x11\0\x04\0\x08decision\x03\0\x12\x01r\x02\x0einput-microusdw\x0f\
+output-microusdw\x04\0\x05price\x03\0\x14\x01ks\x01k\x15\x01kw\x01r\x11\x04names\
+\x08upstreams\x05models\x06region\x16\x07dialects\x05price\x17\x0dcost-microusd\x18\
+\x06window\x18\x06output\x18\x05takes\x11\x05lacks\x11\x0efirst-token-ms\x0c\x09\
+in-flighty\x07breakers\x0eretry-after-ms\x0c\x0drequests-left\x18\x0btokens-left\
+\x18\x04\0\x06target\x03\0\x19\x01r\x05\x06targets\x05classs\x06status{\x08total\
+-msy\x0eretry-after-ms\x0c\x04\0\x07attempt\x03\0\x1b\x01r\x06\x0cinput-tokensw\x13\
+cached-input-tokensw\x14written-input-tokensw\x0doutput-tokensw\x10reasoning-tok\
+ensw\x09estimated\x7f\x04\0\x05usage\x03\0\x1d\x01p\x1c\x01r\x0a\x06status{\x06t\
+argets\x06finishs\x05usage\x1e\x0dcost-microusd\x18\x0afrom-store\x7f\x0efirst-t\
+oken-ms\x0c\x08total-msy\x05error\x16\x08attempts\x1f\x04\0\x07outcome\x03\0\x20\
+\x01r\x05\x06targets\x06status{\x09streaming\x7f\x05ended\x7f\x06finish\x16\x04\0\
+\x0dattempt-reply\x03\0\"\x01q\x03\x06accept\0\0\x04wait\0\0\x06reject\x01s\0\x04\
+\0\x07verdict\x03\0$\x01r\x04\x06status{\x04codes\x05classs\x08attempts\x1f\x04\0\
+\x07failure\x03\0&\x01p\x03\x01r\x06\x04names\x07versions\x05hooks\x11\x05reads(\
+\x08rewrites(\x0dconfig-schemas\x04\0\x08manifest\x03\0)\x03\0\x1coutrigger:poli\
+cy/types@0.4.0\x05\0\x02\x03\0\0\x07dialect\x02\x03\0\0\x06header\x02\x03\0\0\x07\
+passage\x02\x03\0\0\x05place\x02\x03\0\0\x06target\x02\x03\0\0\x04unit\x01Bk\x02\
+\x03\x02\x01\x01\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06header\x03\
+\0\x02\x02\x03\x02\x01\x03\x04\0\x07passage\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x05\
+place\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06target\x03\0\x08\x02\x03\x02\x01\x06\
+\x04\0\x04unit\x03\0\x0a\x04\0\x07request\x03\x01\x04\0\x0areply-head\x03\x01\x01\
+h\x0c\x01@\x01\x04self\x0e\0s\x04\0\x12[method]request.id\x01\x0f\x01@\x01\x04se\
+lf\x0e\0\x01\x04\0\x17[method]request.dialect\x01\x10\x04\0\x16[method]request.m\
+ethod\x01\x0f\x04\0\x14[method]request.path\x01\x0f\x01@\x01\x04self\x0e\0\x7f\x04\
+\0\x19[method]request.streaming\x01\x11\x01ks\x01@\x01\x04self\x0e\0\x12\x04\0\x15\
+[method]request.model\x01\x13\x01@\x02\x04self\x0e\x05models\x01\0\x04\0\x19[met\
+hod]request.set-model\x01\x14\x01ps\x01@\x02\x04self\x0e\x04names\0\x15\x04\0\x16\
+[method]request.header\x01\x16\x01p\x03\x01@\x01\x04self\x0e\0\x17\x04\0\x17[met\
+hod]request.headers\x01\x18\x04\0\x16[method]request.caller\x01\x0f\x01@\x03\x04\
+self\x0e\x04names\x05values\x01\0\x04\0\x1a[method]request.set-header\x01\x19\x04\
+\0\x20[method]request.set-reply-header\x01\x19\x01@\x02\x04self\x0e\x04names\0\x12\
+\x04\0\x13[method]request.tag\x01\x1a\x04\0\x17[method]request.set-tag\x01\x19\x01\
+p\x05\x01@\x03\x04self\x0e\x05starty\x03maxy\0\x1b\x04\0\x18[method]request.pass\
+ages\x01\x1c\x01@\x05\x04self\x0e\x05place\x07\x04last\x7f\x05starty\x03maxy\0\x1b\
+\x04\0\x1b[method]request.passages-of\x01\x1d\x01@\x03\x04self\x0e\x02idy\x04tex\
+ts\x01\0\x04\0\x1b[method]request.set-passage\x01\x1e\x01o\x02ys\x01p\x1f\x01@\x02\
+\x04self\x0e\x05edits\x20\x01\0\x04\0\x1c[method]request.set-passages\x01!\x01@\x02\
+\x04self\x0e\x07messagey\x01\0\x04\0\x1c[method]request.drop-message\x01\"\x01j\0\
+\x01s\x01@\x02\x04self\x0e\x04texts\0#\x04\0\x1a[method]request.add-system\x01$\x01\
+@\x01\x04self\x0e\0y\x04\0\x18[method]request.messages\x01%\x04\0\x16[method]req\
+uest.images\x01%\x04\0\x15[method]request.tools\x01%\x01@\x01\x04self\x0e\0w\x04\
+\0\x1c[method]request.input-tokens\x01&\x01kw\x01@\x02\x04self\x0e\x04unit\x0b\0\
+'\x04\0\x18[method]request.estimate\x01(\x04\0\x15[method]request.depth\x01%\x01\
+p}\x01k)\x01@\x02\x04self\x0e\x07without\x15\0*\x04\0\x1b[method]request.fingerp\
+rint\x01+\x01@\x01\x04self\x0e\0'\x04\0![method]request.max-output-tokens\x01,\x01\
+@\x02\x04self\x0e\x06tokensw\x01\0\x04\0%[method]request.set-max-output-tokens\x01\
+-\x01p\x09\x01@\x01\x04self\x0e\0.\x04\0\x17[method]request.targets\x01/\x01@\x02\
+\x04self\x0e\x07targets\x15\x01\0\x04\0\x16[method]request.prefer\x010\x04\0\x17\
+[method]request.exclude\x010\x01@\x02\x04self\x0e\x06targets\x01\0\x04\0\x16[met\
+hod]request.mirror\x011\x01p\x07\x01@\x02\x04self\x0e\x06places2\x01\0\x04\0\x1a\
+[method]request.hold-reply\x013\x04\0\x1b[method]request.deadline-ms\x01,\x01@\x02\
+\x04self\x0e\x02msw\x01\0\x04\0\x1f[method]request.set-deadline-ms\x014\x01@\x02\
+\x04self\x0e\x07pointers\0\x12\x04\0\x19[method]request.parameter\x015\x01@\x03\x04\
+self\x0e\x07pointers\x04jsons\0#\x04\0\x1d[method]request.set-parameter\x016\x04\
+\0\x19[method]request.body-size\x01&\x01@\x01\x04self\x0e\0)\x04\0\x14[method]re\
+quest.body\x017\x01@\x02\x04self\x0e\x04body)\x01\0\x04\0\x18[method]request.set\
+-body\x018\x01h\x0d\x01@\x01\x04self9\0{\x04\0\x19[method]reply-head.status\x01:\
+\x01@\x02\x04self9\x04names\0\x15\x04\0\x19[method]reply-head.header\x01;\x01@\x01\
+\x04self9\0\x7f\x04\0\x1c[method]reply-head.streaming\x01<\x01@\x01\x04self9\0\x01\
+\x04\0\x1a[method]reply-head.dialect\x01=\x03\0\x1foutrigger:policy/exchange@0.4\
+.0\x05\x07\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x1aout\
+rigger:policy/log@0.4.0\x05\x08\x01B\x0b\x01@\x02\x04names\x02byw\x01\0\x04\0\x05\
+count\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x07observe\x01\x01\x01o\x02s\
+s\x01p\x02\x01@\x03\x04names\x06labels\x03\x02byw\x01\0\x04\0\x0ecount-labelled\x01\
+\x04\x01@\x03\x04names\x06labels\x03\x05valueu\x01\0\x04\0\x10observe-labelled\x01\
+\x05\x04\0\x05gauge\x01\x05\x03\0\x1eoutrigger:policy/metrics@0.4.0\x05\x09\x01B\
+\x03\x01@\0\0w\x04\0\x06now-ms\x01\0\x04\0\x0cmonotonic-ns\x01\0\x03\0\x1coutrig\
+ger:policy/clock@0.4.0\x05\x0a\x01B\x07\x01p}\x01@\x01\x06lengthy\0\0\x04\0\x05b\
+ytes\x01\x01\x01@\0\0w\x04\0\x03u64\x01\x02\x01@\0\0\0\x04\0\x0bprocess-key\x01\x03\
+\x03\0\x1doutrigger:policy/random@0.4.0\x05\x0b\x01B\x11\x02\x03\x02\x01\x06\x04\
+\0\x04unit\x03\0\0\x01q\x05\x06bucket\x01w\0\x07sliding\x01w\0\x03day\x01z\0\x04\
+week\x01z\0\x05month\x01z\0\x04\0\x06window\x03\0\x02\x01kw\x01r\x07\x06buckets\x04\
+unit\x01\x06amount\x04\x05limitw\x06window\x03\x04soft\x7f\x03cut\x7f\x04\0\x03a\
+sk\x03\0\x05\x01r\x05\x07granted\x7f\x05limitw\x04usedw\x08reset-msw\x07wait-msw\
+\x04\0\x08standing\x03\0\x07\x01q\x03\x0bunavailable\0\0\x08unpriced\0\0\x07inva\
+lid\x01s\0\x04\0\x05error\x03\0\x09\x01p\x06\x01p\x08\x01j\x01\x0c\x01\x0a\x01@\x01\
+\x04asks\x0b\0\x0d\x04\0\x07reserve\x01\x0e\x04\0\x04peek\x01\x0e\x03\0\x1doutri\
+gger:policy/limits@0.4.0\x05\x0c\x01B\x12\x01q\x04\x09too-large\0\0\x04full\0\0\x0c\
+not-a-number\0\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01p}\x01k\x02\x01j\x01\
+\x03\x01\x01\x01@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x03\
+\x03keys\x05value\x02\x06ttl-msw\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\
+\x04\0\x06delete\x01\x08\x01j\x01x\x01\x01\x01@\x03\x03keys\x02byx\x06ttl-msw\0\x09\
+\x04\0\x09increment\x01\x0a\x01j\x01\x7f\x01\x01\x01@\x04\x03keys\x08expected\x03\
+\x05value\x02\x06ttl-msw\0\x0b\x04\0\x0fcompare-and-set\x01\x0c\x03\0\x1doutrigg\
+er:policy/values@0.4.0\x05\x0d\x01B\x1f\x01r\x03\x02ids\x06age-msw\x0dexpires-in\
+-msw\x04\0\x05entry\x03\0\0\x01q\x03\x06absent\0\0\x04kept\x01\x01\0\x09under-wa\
+y\x01\x01\0\x04\0\x05found\x03\0\x02\x01r\x03\x06ttl-msw\x0atool-calls\x7f\x09ma\
+x-bytesy\x04\0\x07keeping\x03\0\x04\x01q\x02\x0bunavailable\0\0\x07invalid\x01s\0\
+\x04\0\x05error\x03\0\x06\x01p}\x01r\x03\x03keys\x05entry\x01\x04note\x08\x04\0\x09\
+neighbour\x03\0\x09\x01j\x01\x03\x01\x07\x01@\x02\x03keys\x05share\x7f\0\x0b\x04\
+\0\x04find\x01\x0c\x01j\0\x01\x07\x01@\x02\x03keys\x07keeping\x05\0\x0d\x04\0\x04\
+keep\x01\x0e\x01@\x01\x03keys\0\x0d\x04\0\x05evict\x01\x0f\x01py\x01ps\x01j\x01y\
+\x01\x07\x01@\x03\x08question\x10\x07without\x11\x05parts\x11\0\x12\x04\0\x09par\
+tition\x01\x13\x01o\x02v\x0a\x01p\x14\x01j\x01\x15\x01\x07\x01@\x04\x09partition\
+y\x06vectory\x05leastv\x05county\0\x16\x04\0\x07nearest\x01\x17\x01@\x05\x03keys\
+\x07keeping\x05\x09partitiony\x06vectory\x04note\x08\0\x0d\x04\0\x09keep-near\x01\
+\x18\x03\0\x1eoutrigger:policy/replies@0.4.0\x05\x0e\x01B\x0d\x01q\x02\x0bunavai\
+lable\0\0\x07invalid\x01s\0\x04\0\x05error\x03\0\0\x01ps\x01py\x01j\x01\x03\x01\x01\
+\x01@\x01\x05texts\x02\0\x04\x04\0\x05embed\x01\x05\x01pv\x01@\x01\x02idy\0\x06\x04\
+\0\x06vector\x01\x07\x01ks\x01@\0\0\x08\x04\0\x08embedder\x01\x09\x03\0!outrigge\
+r:policy/embeddings@0.4.0\x05\x0f\x01B\x0d\x02\x03\x02\x01\x02\x04\0\x06header\x03\
 \0\0\x01p\x01\x01p}\x01r\x05\x06methods\x03urls\x07headers\x02\x04body\x03\x0ati\
 meout-msy\x04\0\x04call\x03\0\x04\x01r\x03\x06status{\x07headers\x02\x04body\x03\
 \x04\0\x06answer\x03\0\x06\x01q\x04\x06denied\x01s\0\x07timeout\0\0\x06failed\x01\

@@ -1,7 +1,7 @@
 //! Targets and failures as tests write them.
 
 use crate::{
-    Failure,
+    AttemptReply, Failure,
     target::{Attempt, Target},
 };
 
@@ -52,6 +52,35 @@ pub fn attempt(target: &str, class: &str, status: u16) -> Attempt {
         status,
         total_ms: 100,
         retry_after_ms: None,
+    }
+}
+
+/// A whole reply of an attempt, before it is sent. Set in it what a test needs.
+///
+/// ```
+/// # use outrigger_sdk::{AttemptReply, bench::attempt_reply};
+/// let begun = AttemptReply { streaming: true, ended: false, finish: None, ..attempt_reply() };
+/// assert_eq!((begun.target.as_str(), begun.status), ("openai/gpt-5", 200));
+/// ```
+#[must_use]
+pub fn attempt_reply() -> AttemptReply {
+    AttemptReply {
+        target: "openai/gpt-5".into(),
+        status: 200,
+        streaming: false,
+        ended: true,
+        finish: Some("stop".into()),
+    }
+}
+
+/// The failure of an attempt whose reply a policy rejected with this code.
+#[must_use]
+pub fn rejected(code: &str) -> Failure {
+    Failure {
+        status: 200,
+        code: code.into(),
+        class: "unfit".into(),
+        attempts: vec![attempt("openai/gpt-5", "unfit", 200)],
     }
 }
 

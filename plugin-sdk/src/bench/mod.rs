@@ -46,8 +46,8 @@ use std::{cell::RefCell, fmt, marker::PhantomData};
 use serde::Serialize;
 
 use crate::{
-    Decision, Delta, Failure, Hooks, Outcome, Place, Policy, Refusal, ReplyHead, Request, Usage,
-    guest,
+    AttemptReply, Decision, Delta, Failure, Hooks, Outcome, Place, Policy, Refusal, ReplyHead,
+    Request, Usage, Verdict, guest,
 };
 
 mod canned;
@@ -60,7 +60,7 @@ mod requests;
 
 pub use canned::{Canned, canned, fetched};
 pub use config::{assert_config_error, merged};
-pub use failures::{attempt, failure, target};
+pub use failures::{attempt, attempt_reply, failure, rejected, target};
 pub use host::{
     advance, buckets, counter, counter_labelled, embedded, embedder_fails, gauge, kept, log_lines,
     observations, on_fetch, reservations, set_clock, set_price, stores_fail, used, vectors,
@@ -241,6 +241,37 @@ impl<P: Policy> Exchange<P> {
             self.policy.on_reply(&head, &mut deltas)?;
         }
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
+    }
+
+    /// Has the policy judge a whole reply before it is sent; returns its verdict, `Accept` where it
+    /// holds none. A rejection goes to [`Exchange::fail_with`], of a [`rejected`] reply.
+    pub fn attempt(&mut self, deltas: Vec<Delta>) -> Verdict {
+        self.attempt_with(&attempt_reply(), deltas)
+    }
+
+    /// The same of a reply of which so much is there.
+    ///
+    /// # Panics
+    /// If the policy holds replies and does not declare [`Hooks::ATTEMPT`], or its code is no word.
+    #[track_caller]
+    pub fn attempt_with(&mut self, reply: &AttemptReply, mut deltas: Vec<Delta>) -> Verdict {
+        host::enter(self.number, &self.request.host, false);
+        let Some(places) = self.request.host.holds_reply() else {
+            return Verdict::Accept;
+        };
+        assert!(
+            self.policy.hooks().contains(Hooks::ATTEMPT),
+            "the policy holds replies and does not declare the hook: add `Hooks::ATTEMPT` to HOOKS"
+        );
+        let is_shown = |place: &str| places.iter().any(|name| name == place || name == "*");
+        deltas.retain(|delta| is_shown(delta.place().name()));
+        let verdict = self.policy.on_attempt(reply, &deltas);
+        if let Verdict::Reject(code) = &verdict {
+            let plain = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
+            let is_code = (1..=64).contains(&code.len()) && code.bytes().all(plain);
+            assert!(is_code, "a rejection's code is no word: {code:?}");
+        }
+        verdict
     }
 
     /// Fails the call, after one attempt of the class that is usual for the status; returns the

@@ -141,6 +141,12 @@ impl Request {
         self.host.mirrored()
     }
 
+    /// Reports whether a policy has replies held, to judge them.
+    #[must_use]
+    pub fn holds_reply(&self) -> bool {
+        self.host.holds_reply().is_some()
+    }
+
     /// The headers that policies added to the answer.
     #[must_use]
     pub fn reply_headers(&self) -> Vec<Header> {

@@ -8,7 +8,10 @@
 
 use std::cell::Cell;
 
-use crate::{Decision, Failure, Hooks, Outcome, Places, Policy, ReplyHead, Request, Usage, host};
+use crate::{
+    AttemptReply, Decision, Failure, Hooks, Outcome, Places, Policy, ReplyHead, Request, Usage,
+    host,
+};
 
 thread_local! {
     static MARKED: Cell<bool> = const { Cell::new(false) };
@@ -37,6 +40,9 @@ pub fn undeclared<P: Policy>(policy: &mut P) -> Result<bool, String> {
     }
     if lacks(Hooks::REPLY) && called(|| policy.on_reply(&no_reply(), &mut [])).is_own() {
         return never_called("on_reply", "REPLY");
+    }
+    if lacks(Hooks::ATTEMPT) && called(|| policy.on_attempt(&no_attempt(), &[])).is_own() {
+        return never_called("on_attempt", "ATTEMPT");
     }
     if lacks(Hooks::FAILURE) && called(|| policy.on_failure(&no_failure())).is_own() {
         return never_called("on_failure", "FAILURE");
@@ -94,6 +100,16 @@ fn no_reply() -> ReplyHead {
     ReplyHead::from_host(host::ReplyHead::none())
 }
 
+fn no_attempt() -> AttemptReply {
+    AttemptReply {
+        target: String::new(),
+        status: 0,
+        streaming: false,
+        ended: false,
+        finish: None,
+    }
+}
+
 fn no_failure() -> Failure {
     Failure {
         status: 0,
@@ -128,7 +144,7 @@ fn no_outcome() -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Delta, Refusal, bench::Bench, metrics};
+    use crate::{Delta, Refusal, Verdict, bench::Bench, metrics};
 
     /// A policy of one method that declares these hooks.
     macro_rules! policy {
@@ -150,6 +166,9 @@ mod tests {
     }
     policy! { Reply, Hooks::REQUEST,
         fn on_reply(&mut self, _: &ReplyHead, _: &mut [Delta]) -> Result<(), Refusal> { Ok(()) }
+    }
+    policy! { Judges, Hooks::REQUEST,
+        fn on_attempt(&mut self, _: &AttemptReply, _: &[Delta]) -> Verdict { Verdict::Wait }
     }
     policy! { Failed, Hooks::REQUEST,
         fn on_failure(&mut self, _: &Failure) -> Decision { Decision::reply("sorry") }
@@ -176,6 +195,7 @@ mod tests {
         for (why, method, hook) in [
             (why::<Decides>(), "on_request", "REQUEST"),
             (why::<Reply>(), "on_reply", "REPLY"),
+            (why::<Judges>(), "on_attempt", "ATTEMPT"),
             (why::<Failed>(), "on_failure", "FAILURE"),
             (why::<End>(), "on_end", "END"),
             (why::<Panics>(), "on_end", "END"),

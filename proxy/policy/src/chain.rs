@@ -24,7 +24,7 @@ mod run;
 
 pub use activity::{Activity, Edits, HookFigures};
 pub use hooks::{HookCalls, TracedPolicy};
-pub use run::Run;
+pub use run::{Judgement, Run};
 
 /// One policy in force.
 pub struct LoadedPolicy {
@@ -180,6 +180,8 @@ pub enum Verdict {
     Served,
     /// Further attempts in the place of a failure.
     Retried,
+    /// A rejection of the reply that an attempt brought.
+    Rejected,
     /// A fault that ended the exchange.
     Faulted,
     /// A fault after which the exchange went on without it.
@@ -196,6 +198,7 @@ impl Verdict {
             Self::Replied => "replied",
             Self::Served => "served",
             Self::Retried => "retried",
+            Self::Rejected => "rejected",
             Self::Faulted => "faulted",
             Self::Skipped => "skipped",
         }

@@ -8,6 +8,7 @@
 use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use dialect::Places;
 use http::{HeaderName, HeaderValue};
 
 use super::{
@@ -43,6 +44,8 @@ pub struct Claims {
     pub mirror: Option<String>,
     /// Time that the exchange may take in all, from its beginning.
     pub deadline: Option<Duration>,
+    /// Places of the reply that the policy that is called now judges before it is sent.
+    pub hold_reply: Option<Places>,
 }
 
 /// Units that one call of `reserve` took.

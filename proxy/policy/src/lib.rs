@@ -26,7 +26,7 @@ mod vectors;
 
 pub use call::{ByHost, Call, ConnectionId};
 pub use caller::Caller;
-pub use chain::{Chain, LoadedPolicy, Run};
+pub use chain::{Chain, Judgement, LoadedPolicy, Run};
 pub use claims::{Claims, Found, Keep, Kept, Reservation, Reserved, Settled, Ticket};
 pub use coverage::Coverage;
 pub use effect::{Effect, OnUnseen};
@@ -65,6 +65,33 @@ pub struct Hooks {
     pub reply: bool,
     pub end: bool,
     pub failure: bool,
+    pub attempt: bool,
+}
+
+/// A reply that an attempt brought, before anything of it is sent to the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptReply {
+    /// Target, `upstream/model`.
+    pub target: String,
+    /// The upstream's status.
+    pub status: u16,
+    /// True if it comes as a stream of events.
+    pub streaming: bool,
+    /// True if all of it is there.
+    pub ended: bool,
+    /// Finish reason as the dialect spells it, once the reply has one.
+    pub finish: Option<String>,
+}
+
+/// A policy's word about such a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptVerdict {
+    /// Has it sent to the app.
+    Accept,
+    /// Has the policy shown more of it.
+    Wait,
+    /// Ends the attempt; the code is `[a-z0-9_]{1,64}`.
+    Reject(String),
 }
 
 /// A call that came to nothing, before anything was sent to the app.
@@ -244,6 +271,9 @@ pub trait Program: Send + Sync + 'static {
 /// fault.
 pub type RequestTurn = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
+/// Result of `on-attempt`.
+pub type AttemptTurn = (Box<dyn Instance>, AttemptVerdict);
+
 /// Result of `on-failure`.
 pub type Rescued = (Box<dyn Instance>, Decision);
 
@@ -279,6 +309,12 @@ pub trait Instance: Send + 'static {
         head: Arc<ReplyHead>,
         deltas: Vec<Delta>,
     ) -> Work<Result<Shown, Fault>>;
+    /// Shows what arrived of a reply that is held; the instance comes back with its verdict.
+    fn on_attempt(
+        self: Box<Self>,
+        reply: Arc<AttemptReply>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<AttemptTurn, Fault>>;
     /// Calls the hook that may replace a failure; the instance comes back with its decision.
     fn on_failure(self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>>;
     /// Reports the end of the exchange to the policy.

@@ -155,7 +155,7 @@ impl Trail {
             | Class::Key
             | Class::Credentials => true,
             Class::MaybeDone => self.may_repeat_maybe_done(),
-            Class::Request | Class::Caller | Class::Own => false,
+            Class::Unfit | Class::Request | Class::Caller | Class::Own => false,
         };
         let is_maybe_done = failure.class == Class::MaybeDone;
         is_retryable
@@ -201,11 +201,17 @@ impl Trail {
 
     /// Takes one more attempt at a policy's word, whatever the failure, from the same budgets and
     /// until the same deadline. It may be one more than there are attempts: policies are asked once
-    /// those are used up, each of them once. Returns false where there is none.
+    /// those are used up, each of them once. A reply that a policy rejected takes nothing from the
+    /// budgets, which are there for outages: its target works. Returns false where there is none.
     pub fn try_now(&mut self, failure: &Failure, now: Instant, budgets: &mut Budgets<'_>) -> bool {
         let maybe_done = failure.class == Class::MaybeDone;
         if failure.class == Class::Caller || (maybe_done && !self.may_repeat_maybe_done()) {
             return false;
+        }
+        if failure.class == Class::Unfit {
+            let is_time = !self.left(now).is_zero();
+            self.attempts = self.attempts.saturating_add(is_time.into());
+            return is_time;
         }
         let taken = self.take_from_budgets(Duration::ZERO, maybe_done, now, budgets);
         self.repeated_maybe_done |= taken && maybe_done;
@@ -225,7 +231,7 @@ impl Trail {
                 self.elsewhere_or_after_pause(failure, at)
             }
             Class::Request => self.after_request(failure.fault, at),
-            Class::MaybeDone | Class::Caller | Class::Own => Next::Stop,
+            Class::MaybeDone | Class::Unfit | Class::Caller | Class::Own => Next::Stop,
         }
     }
 

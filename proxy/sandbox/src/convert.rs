@@ -3,8 +3,8 @@
 
 use dialect::{Delta, Passage, Place, Places};
 use policy::{
-    AttemptMade, Candidate, CandidatePrice, Decision, Denial, Failure, Fault, Hooks,
-    LONGEST_TARGET, MOST_TARGETS, Manifest, Outcome,
+    AttemptMade, AttemptReply, AttemptVerdict, Candidate, CandidatePrice, Decision, Denial,
+    Failure, Fault, Hooks, LONGEST_TARGET, MOST_TARGETS, Manifest, Outcome,
 };
 
 use super::{LoadError, bindings::types as wit};
@@ -79,6 +79,18 @@ impl From<&AttemptMade> for wit::Attempt {
     }
 }
 
+impl From<&AttemptReply> for wit::AttemptReply {
+    fn from(reply: &AttemptReply) -> Self {
+        Self {
+            target: reply.target.clone(),
+            status: reply.status,
+            streaming: reply.streaming,
+            ended: reply.ended,
+            finish: reply.finish.clone(),
+        }
+    }
+}
+
 impl From<&Failure> for wit::Failure {
     fn from(failure: &Failure) -> Self {
         Self {
@@ -132,6 +144,17 @@ fn places(list: &str, names: &[String]) -> Result<Places, LoadError> {
     })
 }
 
+/// Reads a list of places, those that this host knows: others are in no reply of its.
+pub(super) fn known_places(names: &[String]) -> Places {
+    names
+        .iter()
+        .fold(Places::NONE, |set, name| match Place::named(name) {
+            _ if name == EVERY => Places::ALL,
+            Some(place) => set.with(place),
+            None => set,
+        })
+}
+
 /// Reads the list of hooks.
 fn hooks(names: &[String]) -> Result<Hooks, LoadError> {
     let mut hooks = Hooks::default();
@@ -141,10 +164,11 @@ fn hooks(names: &[String]) -> Result<Hooks, LoadError> {
             "reply" => &mut hooks.reply,
             "end" => &mut hooks.end,
             "failure" => &mut hooks.failure,
+            "attempt" => &mut hooks.attempt,
             other => {
                 return Err(LoadError::Manifest {
                     what: format!("`hooks` lists the hook `{}`", short(other)),
-                    known: "request, reply, end, failure".to_owned(),
+                    known: "request, reply, end, failure, attempt".to_owned(),
                 });
             }
         };
@@ -202,8 +226,7 @@ pub(super) fn denial(refusal: wit::Refusal) -> Result<Denial, Fault> {
     if !(400..=599).contains(&refusal.status) {
         return bad(format!("status {} is not in 400 to 599", refusal.status));
     }
-    let word = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
-    if !(1..=64).contains(&refusal.code.len()) || !refusal.code.bytes().all(word) {
+    if !is_code(&refusal.code) {
         return bad("a refusal's code must be 1 to 64 of a-z, 0-9 and _".into());
     }
     if refusal.message.len() > MESSAGE {
@@ -214,6 +237,25 @@ pub(super) fn denial(refusal: wit::Refusal) -> Result<Denial, Fault> {
         code: refusal.code,
         message: refusal.message,
         retry_after_ms: refusal.retry_after_ms,
+    })
+}
+
+/// Reports whether a word is one that logs and apps can take: 1 to 64 of `a-z`, `0-9` and `_`.
+fn is_code(word: &str) -> bool {
+    let plain = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    (1..=64).contains(&word.len()) && word.bytes().all(plain)
+}
+
+/// Checks a verdict.
+pub(super) fn verdict(verdict: wit::Verdict) -> Result<AttemptVerdict, Fault> {
+    Ok(match verdict {
+        wit::Verdict::Accept => AttemptVerdict::Accept,
+        wit::Verdict::Wait => AttemptVerdict::Wait,
+        wit::Verdict::Reject(code) if is_code(&code) => AttemptVerdict::Reject(code),
+        wit::Verdict::Reject(_) => {
+            let why = "a rejection's code must be 1 to 64 of a-z, 0-9 and _";
+            return Err(Fault::BadReturn(why.into()));
+        }
     })
 }
 
@@ -266,6 +308,16 @@ mod tests {
     }
 
     #[test]
+    fn a_rejection_has_a_plain_word_or_it_is_a_fault() {
+        let reject = |code: &str| verdict(wit::Verdict::Reject(code.into()));
+        assert_eq!(reject("empty"), Ok(AttemptVerdict::Reject("empty".into())));
+        assert_eq!(verdict(wit::Verdict::Wait), Ok(AttemptVerdict::Wait));
+        for code in ["", "No", "a\nb"] {
+            assert!(matches!(reject(code), Err(Fault::BadReturn(_))), "{code}");
+        }
+    }
+
+    #[test]
     fn what_is_to_be_tried_is_a_few_targets_with_names() {
         let bounds = |names: Vec<String>| tried(names).is_ok();
         assert!(bounds(vec!["a/m".into()]) && bounds(vec!["x".repeat(512); 64]));
@@ -310,7 +362,7 @@ mod tests {
         let why = hooks(&names(&["request", "tick"])).map_err(|e| e.to_string());
         assert_eq!(
             why,
-            Err("`hooks` lists the hook `tick`, which this Outrigger does not know: it knows request, reply, end, failure".to_owned())
+            Err("`hooks` lists the hook `tick`, which this Outrigger does not know: it knows request, reply, end, failure, attempt".to_owned())
         );
         assert!(hooks(&names(&["reply", "failure"])).is_ok_and(|h| h.reply && h.failure && !h.end));
     }

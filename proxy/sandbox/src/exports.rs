@@ -47,6 +47,8 @@ pub(super) struct Exports {
     pub(super) configure: ComponentExportIndex,
     pub(super) on_request: ComponentExportIndex,
     pub(super) on_reply: ComponentExportIndex,
+    /// None of a policy that was built before there was one.
+    pub(super) on_attempt: Option<ComponentExportIndex>,
     pub(super) on_failure: ComponentExportIndex,
     pub(super) on_end: ComponentExportIndex,
 }
@@ -57,6 +59,7 @@ pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type OnRequest<Decision> = TypedFunc<(Resource<RequestHandle>,), (Decision,)>;
 type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
 pub(super) type Rewritten = Result<Vec<Option<String>>, wit::Refusal>;
+type OnAttempt = TypedFunc<(wit::AttemptReply, Vec<wit::Delta>), (wit::Verdict,)>;
 type OnFailure<Failure, Decision> = TypedFunc<(Failure,), (Decision,)>;
 type OnEnd<Outcome> = TypedFunc<(Outcome,), ()>;
 
@@ -81,6 +84,10 @@ impl Exports {
             configure: hook("configure")?,
             on_request: hook("on-request")?,
             on_reply: hook("on-reply")?,
+            on_attempt: match contract {
+                Version::V0_4 => hook("on-attempt").ok(),
+                Version::V0_3 | Version::V0_2 => None,
+            },
             on_failure: hook("on-failure")?,
             on_end: hook("on-end")?,
         })
@@ -100,6 +107,9 @@ impl Exports {
                 let _: OnReply<v0_2::types::Delta> =
                     instance.get_typed_func(&mut *store, self.on_reply)?;
             }
+        }
+        if let Some(on_attempt) = self.on_attempt {
+            let _: OnAttempt = instance.get_typed_func(&mut *store, on_attempt)?;
         }
         let Self {
             on_request,

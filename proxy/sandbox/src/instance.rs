@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use dialect::Delta;
 use policy::{
-    Call, Decision, Denial, Failure, Fault, Instance, Outcome, ReplyHead, RequestTurn, Rescued,
-    Shown, Work,
+    AttemptReply, AttemptTurn, AttemptVerdict, Call, Decision, Denial, Failure, Fault, Instance,
+    Outcome, ReplyHead, RequestTurn, Rescued, Shown, Work,
 };
 use wasmtime::{
     Store,
@@ -163,6 +163,23 @@ impl Running {
         }
     }
 
+    async fn on_attempt(
+        &mut self,
+        reply: &AttemptReply,
+        deltas: Vec<Delta>,
+    ) -> Result<AttemptVerdict, Fault> {
+        self.configure().await?;
+        // None that lacks the hook may declare it, and so none holds a reply.
+        let Some(hook) = self.linked.exports.on_attempt else {
+            return Ok(AttemptVerdict::Accept);
+        };
+        let text = deltas.iter().map(|delta| delta.text.len()).sum();
+        let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
+        let arguments = (wit::AttemptReply::from(reply), deltas);
+        let (verdict,): (wit::Verdict,) = self.call(hook, arguments, text, 0).await?;
+        convert::verdict(verdict)
+    }
+
     async fn on_failure(&mut self, failure: &Failure) -> Result<Decision, Fault> {
         self.configure().await?;
         let Exports {
@@ -233,6 +250,17 @@ impl Instance for Running {
             let outcome = Running::on_reply(&mut self, deltas).await;
             self.store.data_mut().head = None;
             outcome.map(|texts| (self as Box<dyn Instance>, texts))
+        }))
+    }
+
+    fn on_attempt(
+        mut self: Box<Self>,
+        reply: Arc<AttemptReply>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<AttemptTurn, Fault>> {
+        Box::pin(ToItsEnd::new(async move {
+            let verdict = Running::on_attempt(&mut self, &reply, deltas).await?;
+            Ok((self as Box<dyn Instance>, verdict))
         }))
     }
 

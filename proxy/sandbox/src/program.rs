@@ -98,6 +98,7 @@ impl Policy {
         // No other reference is left: the instance that described itself is gone.
         if let Some(shared) = Arc::get_mut(&mut core.shared) {
             shared.reads = manifest.reads;
+            shared.judges = manifest.hooks.attempt;
         }
         Ok(Ok(Self {
             core: Arc::new(core),
@@ -195,6 +196,13 @@ impl Core {
                 &mut store,
                 &exports.describe,
             )) {
+                Some(Ok(Ok(manifest)))
+                    if manifest.hooks.attempt && exports.on_attempt.is_none() =>
+                {
+                    let why =
+                        "`hooks` lists the hook `attempt`, and there is no export `on-attempt`";
+                    Err(LoadError::Types(why.to_owned()))
+                }
                 Some(Ok(manifest)) => manifest,
                 Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
                 None => Err(LoadError::Fault(Fault::Trapped("`describe` waits".into()))),

@@ -34,6 +34,8 @@ pub(super) struct Shared {
     pub(super) credentials: bool,
     pub(super) limits: PolicyLimits,
     pub(super) reads: Places,
+    /// True if it declares the hook that judges replies.
+    pub(super) judges: bool,
     /// The contract that it was built for: an earlier one is more lenient.
     pub(super) contract: Version,
     pub(super) host: Host,
@@ -63,6 +65,7 @@ impl Shared {
             grants,
             limits,
             reads: Places::NONE,
+            judges: false,
             contract: Version::ALL[0],
             meter: host.metrics.meter(name),
             host,

@@ -20,6 +20,10 @@ pub(super) struct ActivePolicy {
     pub(super) out: bool,
     /// True if it has had targets tried in the place of a failure: it does so once.
     pub(super) retried: bool,
+    /// Places of replies that it judges before they are sent; none where it judges none.
+    pub(super) judges: Option<Places>,
+    /// True if it has not accepted the reply of the attempt that is judged.
+    pub(super) is_judging: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) holds: BTreeMap<u32, Withheld>,
     pub(super) places: Places,
@@ -36,6 +40,8 @@ impl ActivePolicy {
             instance: None,
             out: false,
             retried: false,
+            judges: None,
+            is_judging: false,
             verdict: None,
             holds: BTreeMap::new(),
             places: policy.program.manifest().rewrites,
@@ -71,7 +77,7 @@ impl ActivePolicy {
     /// Reports whether the policy may be called again after its request hook.
     fn has_later_hooks(&self) -> bool {
         let hooks = &self.policy.program.manifest().hooks;
-        hooks.end || hooks.failure || self.policy.rewrites_replies()
+        hooks.end || hooks.failure || self.judges.is_some() || self.policy.rewrites_replies()
     }
 
     /// Takes the instance, made now where there is none yet.
@@ -97,7 +103,10 @@ impl ActivePolicy {
         // the end of a reply.
         self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
         self.activity.took += took;
-        let stays = matches!(self.verdict, Some(Verdict::Edited | Verdict::Retried));
+        let stays = matches!(
+            self.verdict,
+            Some(Verdict::Edited | Verdict::Retried | Verdict::Rejected)
+        );
         if !stays || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);
         }

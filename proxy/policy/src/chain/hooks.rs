@@ -11,7 +11,7 @@ use crate::Coverage;
 /// The calls of one hook of a policy in one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookCalls {
-    /// `request`, `reply`, `failure` or `end`.
+    /// `request`, `attempt`, `reply`, `failure` or `end`.
     pub hook: &'static str,
     /// A [`Verdict`]'s or a [`Fault`](crate::Fault)'s label: an edit stays one whatever follows,
     /// unless that is more than to forward.

@@ -15,6 +15,9 @@ use super::{
 use crate::{Call, Coverage, Decision, ReplyHead, call::Mark};
 
 mod ends;
+mod judge;
+
+pub use judge::Judgement;
 
 /// One exchange's pass through the chain.
 pub struct Run {
@@ -118,10 +121,12 @@ impl Run {
             };
             call = back;
             let took = (self.clock)().duration_since(begun);
+            let holds = call.claims.hold_reply.take();
             active.activity.request.call(passages, shown, took);
             match turn {
                 Ok((instance, decision)) => {
                     active.coverage.show(shown);
+                    active.judges = holds;
                     let verdict = match &decision {
                         Decision::Refuse(_) => Verdict::Refused,
                         Decision::Reply(_) => Verdict::Replied,

@@ -21,7 +21,9 @@ impl Failure {
             Class::Refused | Class::MaybeDone => Outcome::Failure,
             Class::Rate => opens.unwrap_or(Outcome::Limited),
             Class::Overload | Class::Money | Class::Key => opens.unwrap_or(Outcome::Failure),
-            Class::Credentials | Class::Request | Class::Caller | Class::Own => Outcome::Nothing,
+            Class::Credentials | Class::Unfit | Class::Request | Class::Caller | Class::Own => {
+                Outcome::Nothing
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ pub enum Class {
     Credentials,
     /// It failed on the way, and may have been answered and billed.
     MaybeDone,
+    /// A policy rejected the reply before anything of it was sent: nothing against the target, and
+    /// billed as any.
+    Unfit,
     /// The request is at fault: it fails everywhere else, too.
     Request,
     /// The caller left, or broke off its own body.
@@ -105,7 +108,7 @@ pub const COOLING: Duration = Duration::from_secs(30 * 60);
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Refused,
         Self::Rate,
         Self::Overload,
@@ -113,6 +116,7 @@ impl Class {
         Self::Key,
         Self::Credentials,
         Self::MaybeDone,
+        Self::Unfit,
         Self::Request,
         Self::Caller,
         Self::Own,
@@ -128,6 +132,7 @@ impl Class {
             Self::Key => "key",
             Self::Credentials => "credentials",
             Self::MaybeDone => "maybe_done",
+            Self::Unfit => "unfit",
             Self::Request => "request",
             Self::Caller => "caller",
             Self::Own => "own",
@@ -152,7 +157,9 @@ impl Class {
             Self::Money => Scope::Account,
             Self::Key => Scope::Key,
             // The source has pauses of its own, and a target is not down for the want of it.
-            Self::Credentials | Self::Request | Self::Caller | Self::Own => Scope::Nothing,
+            Self::Credentials | Self::Unfit | Self::Request | Self::Caller | Self::Own => {
+                Scope::Nothing
+            }
         }
     }
 }
@@ -177,7 +184,7 @@ impl Failure {
         match self.class {
             Class::Money | Class::Key => Some(self.retry_after.unwrap_or(COOLING)),
             Class::Rate | Class::Overload | Class::Refused | Class::MaybeDone => self.retry_after,
-            Class::Credentials | Class::Request | Class::Caller | Class::Own => None,
+            Class::Credentials | Class::Unfit | Class::Request | Class::Caller | Class::Own => None,
         }
     }
 }

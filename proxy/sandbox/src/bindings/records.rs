@@ -175,6 +175,27 @@ pub struct Outcome {
 
 #[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
+pub struct AttemptReply {
+    pub target: String,
+    pub status: u16,
+    pub streaming: bool,
+    pub ended: bool,
+    pub finish: Option<String>,
+}
+
+#[derive(Debug, Clone, ComponentType, Lift)]
+#[component(variant)]
+pub enum Verdict {
+    #[component(name = "accept")]
+    Accept,
+    #[component(name = "wait")]
+    Wait,
+    #[component(name = "reject")]
+    Reject(String),
+}
+
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
 pub struct Failure {
     pub status: u16,
     pub code: String,

@@ -13,7 +13,8 @@ use ring::digest::{SHA256, digest};
 use wasmtime::component::Resource;
 
 use super::{
-    super::bindings, Access, Capability, State, Version, credentials, headers, limits, misuse,
+    super::{bindings, convert},
+    Access, Capability, State, Version, credentials, headers, limits, misuse,
 };
 use bindings::{interfaces::exchange, types as wit};
 
@@ -247,6 +248,16 @@ impl exchange::HostRequest for State {
 
     fn mirror(&mut self, _: Request, target: String) -> wasmtime::Result<()> {
         named("mirror", self.lent()?.claims.mirror(target))
+    }
+
+    fn hold_reply(&mut self, _: Request, places: Vec<wit::Place>) -> wasmtime::Result<()> {
+        if !self.shared.judges {
+            return misuse(
+                "hold-reply: the policy holds replies and does not declare the hook: add `Hooks::ATTEMPT` to HOOKS",
+            );
+        }
+        self.lent()?.claims.hold_reply = Some(convert::known_places(&places));
+        Ok(())
     }
 
     fn deadline_ms(&mut self, _: Request) -> wasmtime::Result<Option<u64>> {

@@ -67,6 +67,7 @@ impl From<types::Manifest> for Manifest {
                 reply: hook(types::Hooks::REPLY),
                 end: hook(types::Hooks::END),
                 failure: hook(types::Hooks::FAILURE),
+                attempt: false,
             },
             reads: places(manifest.reads),
             rewrites: places(manifest.rewrites),

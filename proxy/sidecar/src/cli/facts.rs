@@ -98,6 +98,7 @@ fn policy_facts(policy: &LoadedPolicy, wanted: &Use, entry: Option<&Entry>) -> P
         (manifest.hooks.request, "request"),
         (manifest.hooks.reply, "reply"),
         (manifest.hooks.end, "end"),
+        (manifest.hooks.attempt, "attempt"),
         (manifest.hooks.failure, "failure"),
     ];
     let quarantined = policy.quarantine.is_open();

@@ -97,7 +97,10 @@ pub(super) async fn rescue(failed: &Failure, guard: &mut ExchangeGuard) -> Optio
     }
     guard.run.as_ref()?;
     let (status, code) = match &failed.reply {
-        Ok(reply) => (reply.status().as_u16(), "upstream_status".into()),
+        Ok(reply) => (
+            reply.status().as_u16(),
+            (failed.code.clone()).unwrap_or_else(|| "upstream_status".into()),
+        ),
         Err(refusal) => (refusal.status().as_u16(), refusal.word().to_owned()),
     };
     let failure = policy::Failure {

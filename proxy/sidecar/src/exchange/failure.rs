@@ -39,6 +39,8 @@ pub(super) struct Failure {
     pub(super) status: u16,
     /// The part that was seen of a reply that it had begun.
     pub(super) seen: Option<Box<Observed>>,
+    /// The word with which a policy rejected its reply.
+    pub(super) code: Option<String>,
     /// The app's answer, where nothing follows and no policy puts something in its place: the
     /// upstream's own, or ours.
     pub(super) reply: Result<Response<Inbound>, Refusal>,
@@ -61,6 +63,7 @@ impl Failure {
             repeat: None,
             status: 0,
             seen: None,
+            code: None,
             reply: Err(refusal),
         }
     }
@@ -74,6 +77,15 @@ impl Failure {
         }
     }
 
+    /// A reply that a policy rejected with this code, as it came.
+    pub(super) fn rejected(code: String, reply: Response<Inbound>, seen: Observed) -> Self {
+        Self {
+            seen: Some(Box::new(seen)),
+            code: Some(code),
+            ..Self::answered(Meaning::of(Class::Unfit), reply)
+        }
+    }
+
     /// The upstream's own answer.
     pub(super) fn answered(meaning: Meaning, reply: Response<Inbound>) -> Self {
         Self {
@@ -81,6 +93,7 @@ impl Failure {
             meaning,
             repeat: None,
             seen: None,
+            code: None,
             reply: Ok(reply),
         }
     }

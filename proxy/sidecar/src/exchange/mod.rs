@@ -13,7 +13,7 @@ use dialect::{
 };
 use http::{HeaderName, Request, Response, header};
 use http_body::Body;
-use policy::{Call, ConnectionId};
+use policy::{Call, ConnectionId, Run};
 use tokio::time::Instant;
 
 use crate::{
@@ -36,6 +36,7 @@ mod frames;
 pub mod generation;
 mod head;
 mod identity;
+mod judge;
 mod kept;
 mod later;
 mod ledger;
@@ -273,12 +274,16 @@ impl<T: Transport> Worker<T> {
             {
                 return Ok(Sent::Answered(Reply::Whole(counted)));
             }
-            let sent = match named.is_none() && call.claims.prefer.is_empty() {
+            let holds = guard.run.as_ref().is_some_and(Run::judges);
+            let sent = match named.is_none() && call.claims.prefer.is_empty() && !holds {
                 true => {
                     let plan = plan(&generation, call)?;
                     self.send(&mut outgoing, &plan, guard).await
                 }
-                false => self.send_to_any(&mut outgoing, &mut trail, guard).await,
+                false => match self.send_to_any(&mut outgoing, &mut trail, guard).await {
+                    Ok(reply) => judge::attempt(reply, guard).await,
+                    failed => failed,
+                },
             };
             let failure = match sent {
                 Ok(reply) => {
@@ -291,11 +296,15 @@ impl<T: Transport> Worker<T> {
                 Err(failure) => failure,
             };
             match rescue(&failure, guard).await {
-                Some(Rescued::Answer(answer)) => return answer.map(Sent::Answered),
+                Some(Rescued::Answer(answer)) => {
+                    judge::conclude(&failure, guard);
+                    return answer.map(Sent::Answered);
+                }
                 Some(Rescued::TryNow(targets))
                     if !outgoing.is_gone()
                         && failover::may_try_now(&failure, &outgoing, &mut trail, guard) =>
                 {
+                    judge::conclude(&failure, guard);
                     outgoing.call.claims.prefer = targets;
                 }
                 Some(Rescued::TryNow(_)) | None => {

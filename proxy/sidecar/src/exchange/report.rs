@@ -115,6 +115,7 @@ impl Listener for PolicyReporter {
             "request" => Hook::Request,
             "reply" => Hook::Reply,
             "failure" => Hook::Failure,
+            "attempt" => Hook::Attempt,
             _ => Hook::End,
         };
         self.meter.call(hook, outcome, took);

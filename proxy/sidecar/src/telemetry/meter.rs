@@ -27,13 +27,15 @@ pub enum Hook {
     End,
     /// `on-failure`.
     Failure,
+    /// `on-attempt`.
+    Attempt,
 }
 
-const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
+const HOOKS: [&str; 5] = ["request", "reply", "end", "failure", "attempt"];
 
 /// Outcomes of a call: the verdicts of a hook, and [`policy::Fault::label`]; `held_released`
 /// for text that went out as it was because its time was over. Anything else is counted as `other`.
-const OUTCOMES: [&str; 19] = [
+const OUTCOMES: [&str; 20] = [
     "other",
     "ok",
     "forwarded",
@@ -42,6 +44,7 @@ const OUTCOMES: [&str; 19] = [
     "replied",
     "served",
     "retried",
+    "rejected",
     "trap",
     "cpu_time",
     "wall_time",

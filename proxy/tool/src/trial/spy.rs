@@ -11,8 +11,8 @@ use dialect::{Delta, Place};
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use policy::{
-    Call, Decision, Denial, Failure, Fault, Instance, LoadedPolicy, Manifest, Outcome, Program,
-    ReplyHead, RequestTurn, Rescued, Shown, Work,
+    AttemptReply, AttemptTurn, Call, Decision, Denial, Failure, Fault, Instance, LoadedPolicy,
+    Manifest, Outcome, Program, ReplyHead, RequestTurn, Rescued, Shown, Work,
 };
 use serde_json::Value;
 
@@ -235,6 +235,18 @@ impl Instance for SpiedInstance {
             }
             let (inner, shown) = turn?;
             Ok((Self::around(&name, &notes, inner), shown))
+        })
+    }
+
+    fn on_attempt(
+        self: Box<Self>,
+        reply: Arc<AttemptReply>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<AttemptTurn, Fault>> {
+        let Self { name, notes, inner } = *self;
+        Box::pin(async move {
+            let (inner, verdict) = inner.on_attempt(reply, deltas).await?;
+            Ok((Self::around(&name, &notes, inner), verdict))
         })
     }
 

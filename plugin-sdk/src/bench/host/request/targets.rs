@@ -13,6 +13,7 @@ pub(super) struct Targets {
     exclude: Vec<String>,
     mirror: Option<String>,
     deadline_ms: Option<u64>,
+    holds: Option<Vec<String>>,
 }
 
 impl Request {
@@ -31,6 +32,10 @@ impl Request {
         self.0.borrow().targets.mirror.clone()
     }
 
+    pub(crate) fn holds_reply(&self) -> Option<Vec<String>> {
+        self.0.borrow().targets.holds.clone()
+    }
+
     // What policies call.
 
     pub(crate) fn targets(&self) -> Vec<Target> {
@@ -45,6 +50,9 @@ impl Request {
     pub(crate) fn mirror(&self, target: &str) {
         named(target);
         self.0.borrow_mut().targets.mirror = Some(target.into());
+    }
+    pub(crate) fn hold_reply(&self, places: &[String]) {
+        self.0.borrow_mut().targets.holds = Some(places.to_vec());
     }
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
         self.0.borrow().targets.deadline_ms

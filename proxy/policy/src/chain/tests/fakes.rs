@@ -4,7 +4,10 @@ use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 
 use super::*;
-use crate::{Decision, Instance, RequestTurn, Rescued, Shown, Work};
+use crate::{
+    AttemptReply, AttemptTurn, AttemptVerdict, Decision, Instance, RequestTurn, Rescued, Shown,
+    Work,
+};
 
 /// The behaviour of a policy in these tests.
 #[derive(Clone, Copy)]
@@ -23,6 +26,8 @@ pub(super) enum Does {
     Replies,
     /// Forwards requests, and has another target tried where one failed.
     Retries,
+    /// Judges replies before they are sent.
+    HoldsReplies,
     /// Forwards requests, and has no other hook.
     Judges,
     /// Forwards requests, leaves texts as they are, and has no later hook.
@@ -66,6 +71,9 @@ impl Instance for FakeInstance {
             let before = before.map_or("", |value| value.to_str().unwrap());
             let signed = HeaderValue::try_from(format!("{before}{}", self.name)).unwrap();
             call.set_header(HeaderName::from_static("x-signed"), Some(signed));
+            if let Does::HoldsReplies = self.does {
+                call.claims.hold_reply = Some(Places::NONE.with(Place::Assistant));
+            }
             let turn: Result<(Box<dyn Instance>, Decision), Fault> = match self.does {
                 Does::TrapsAfterEdit => Err(Fault::Trapped("unreachable".into())),
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
@@ -98,6 +106,17 @@ impl Instance for FakeInstance {
                 _ => return Err(Fault::CpuTime),
             };
             Ok((self as Box<dyn Instance>, outcome))
+        })
+    }
+
+    fn on_attempt(
+        self: Box<Self>,
+        reply: Arc<AttemptReply>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<AttemptTurn, Fault>> {
+        Box::pin(async move {
+            let verdict = judged(&reply, &deltas);
+            Ok((self as Box<dyn Instance>, verdict))
         })
     }
 
@@ -156,5 +175,14 @@ impl Listener for Events {
     fn covered(&self, policy: &LoadedPolicy, coverage: &Coverage) {
         let (shown, missed) = (coverage.shown(), coverage.missed());
         self.write(format!("{} covered {shown} {missed:?}", policy.name));
+    }
+}
+
+/// Rejects what says nothing, and waits for as long as nothing came.
+fn judged(reply: &AttemptReply, deltas: &[Delta]) -> AttemptVerdict {
+    match deltas.iter().any(|delta| !delta.text.trim().is_empty()) {
+        true => AttemptVerdict::Accept,
+        false if reply.ended => AttemptVerdict::Reject("empty".into()),
+        false => AttemptVerdict::Wait,
     }
 }

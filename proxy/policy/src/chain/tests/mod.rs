@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
 
 mod fakes;
+mod judged;
 mod withheld;
 
 use std::{sync::atomic::Ordering, time::Instant};
@@ -30,6 +31,7 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Events>) {
                         reply: !matches!(does, Does::Judges),
                         end: !matches!(does, Does::Judges | Does::Reads),
                         failure: !matches!(does, Does::Judges | Does::Reads),
+                        attempt: matches!(does, Does::HoldsReplies),
                     },
                     reads: Places::ALL,
                     rewrites: Places::NONE.with(Place::Assistant),

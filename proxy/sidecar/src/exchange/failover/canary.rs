@@ -150,7 +150,7 @@ fn is_the_targets(failure: &Failure) -> bool {
         _ if failure.meaning.scope == Scope::Nothing => false,
         Class::Refused | Class::Overload | Class::Money | Class::Key | Class::MaybeDone => true,
         Class::Request => failure.meaning.fault == Some(RequestFault::Model),
-        Class::Credentials | Class::Rate | Class::Caller | Class::Own => false,
+        Class::Credentials | Class::Rate | Class::Unfit | Class::Caller | Class::Own => false,
     }
 }
 

@@ -69,6 +69,7 @@ fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
         Class::Money
         | Class::Key
         | Class::Credentials
+        | Class::Unfit
         | Class::Request
         | Class::Caller
         | Class::Own => None,

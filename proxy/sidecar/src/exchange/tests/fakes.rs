@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicU64;
 use dialect::{Delta, Place, Places};
 use http::{HeaderName, HeaderValue};
 use policy::{
-    Call, Coverage, Decision, Denial, Effect, Failure, Fault, Found, Hooks, Instance, Keep, Kept,
-    LoadedPolicy, Manifest, Outcome, PolicyLimits, Program, Quarantine, ReplyHead, RequestTurn,
-    Rescued, Reserved, Shown, Unit, Work, chain::Listener,
+    AttemptReply, AttemptTurn, AttemptVerdict, Call, Coverage, Decision, Denial, Effect, Failure,
+    Fault, Found, Hooks, Instance, Keep, Kept, LoadedPolicy, Manifest, Outcome, PolicyLimits,
+    Program, Quarantine, ReplyHead, RequestTurn, Rescued, Reserved, Shown, Unit, Work,
+    chain::Listener,
 };
 use sandbox::capabilities::limits::Limits as _;
 
@@ -37,6 +38,10 @@ pub(super) enum Policy {
     Rescues,
     /// Has `b/gpt-5` tried where a call failed.
     TriesNow,
+    /// Judges replies before they are sent, and has `b/gpt-5` tried where one says nothing.
+    Judges,
+    /// The same, and answers itself.
+    JudgesAndAnswers,
     /// Prefers `b/gpt-5`.
     Prefers,
     /// Rules `a/gpt-5` out.
@@ -52,8 +57,9 @@ pub(super) enum Policy {
 }
 
 use Policy::{
-    Answers, Cuts, Excludes, Faults, Holds, Hurries, Keeps, Mirrors, Ponders, Prefers, Reads,
-    RefusesReply, RefusesRequest, Rescues, Reserves, Rewrites, Serves, TriesNow,
+    Answers, Cuts, Excludes, Faults, Holds, Hurries, Judges, JudgesAndAnswers, Keeps, Mirrors,
+    Ponders, Prefers, Reads, RefusesReply, RefusesRequest, Rescues, Reserves, Rewrites, Serves,
+    TriesNow,
 };
 
 /// The bucket that policies reserve from: 10,000 tokens that never come back.
@@ -76,7 +82,8 @@ pub(super) fn loaded(policy: Policy, stores: &Stores) -> Arc<LoadedPolicy> {
             request: true,
             reply: rewrites,
             end: true,
-            failure: matches!(policy, Rescues | TriesNow),
+            failure: matches!(policy, Rescues | TriesNow | Judges | JudgesAndAnswers),
+            attempt: matches!(policy, Judges | JudgesAndAnswers),
         },
         reads: match policy {
             Reads => Places::ALL,
@@ -220,6 +227,10 @@ impl Instance for FakeInstance {
                     call.claims.exclude.push("a/gpt-5".into());
                     Decision::Forward
                 }
+                Judges | JudgesAndAnswers => {
+                    call.claims.hold_reply = Some(Places::ALL);
+                    Decision::Forward
+                }
                 Hurries => {
                     call.claims.deadline = Some(Duration::from_secs(5));
                     Decision::Forward
@@ -258,10 +269,21 @@ impl Instance for FakeInstance {
         })
     }
 
+    fn on_attempt(
+        self: Box<Self>,
+        reply: Arc<AttemptReply>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<AttemptTurn, Fault>> {
+        Box::pin(async move {
+            let verdict = judged(&reply, &deltas);
+            Ok((self as Box<dyn Instance>, verdict))
+        })
+    }
+
     fn on_failure(self: Box<Self>, _: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
         Box::pin(async move {
             let decision = match self.policy {
-                TriesNow => Decision::TryNow(vec!["b/gpt-5".into()]),
+                TriesNow | Judges => Decision::TryNow(vec!["b/gpt-5".into()]),
                 _ => Decision::Reply("try later".into()),
             };
             Ok((self as Box<dyn Instance>, decision))
@@ -282,4 +304,13 @@ impl Listener for Deaf {
     fn quarantined(&self, _: &LoadedPolicy, _: bool) {}
     fn withheld(&self, _: &LoadedPolicy, _: Duration, _: usize) {}
     fn covered(&self, _: &LoadedPolicy, _: &Coverage) {}
+}
+
+/// Rejects what says nothing, and waits for as long as nothing came.
+fn judged(reply: &AttemptReply, deltas: &[Delta]) -> AttemptVerdict {
+    match deltas.iter().any(|delta| !delta.text.trim().is_empty()) {
+        true => AttemptVerdict::Accept,
+        false if reply.ended => AttemptVerdict::Reject("empty".into()),
+        false => AttemptVerdict::Wait,
+    }
 }

@@ -81,6 +81,7 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
         (manifest.hooks.request, "request"),
         (manifest.hooks.reply, "reply"),
         (manifest.hooks.end, "end"),
+        (manifest.hooks.attempt, "attempt"),
         (manifest.hooks.failure, "failure"),
     ];
     let hooks: Vec<&str> = hooks

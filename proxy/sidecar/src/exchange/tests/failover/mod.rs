@@ -10,6 +10,7 @@ use crate::state::targets::Place;
 mod attempts;
 mod candidates;
 mod hold;
+mod judged;
 mod keys;
 mod left;
 mod queue;
