@@ -153,6 +153,14 @@ bool exports_outrigger_policy_policy_on_reply(
 }
 
 // Hooks that `describe` does not name are exported all the same, and never called.
+void exports_outrigger_policy_policy_on_attempt(exports_outrigger_policy_policy_attempt_reply_t *reply,
+                                                exports_outrigger_policy_policy_list_delta_t *deltas,
+                                                exports_outrigger_policy_policy_verdict_t *ret) {
+  exports_outrigger_policy_policy_attempt_reply_free(reply);
+  exports_outrigger_policy_policy_list_delta_free(deltas);
+  ret->tag = OUTRIGGER_POLICY_TYPES_VERDICT_ACCEPT;
+}
+
 void exports_outrigger_policy_policy_on_failure(exports_outrigger_policy_policy_failure_t *failure,
                                                 exports_outrigger_policy_policy_decision_t *ret) {
   exports_outrigger_policy_policy_failure_free(failure);

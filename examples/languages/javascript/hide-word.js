@@ -38,6 +38,7 @@ export const policy = {
     });
   },
 
+  onAttempt: () => ({ tag: 'accept' }),
   onFailure: () => ({ tag: 'forward' }),
   onEnd() {},
 };

@@ -26,6 +26,7 @@ export const policy = {
 
   // Hooks that `describe` does not name are exported all the same, and never called.
   onReply: () => [],
+  onAttempt: () => ({ tag: 'accept' }),
   onFailure: () => ({ tag: 'forward' }),
   onEnd() {},
 };

@@ -26,10 +26,14 @@ mod targets;
 mod tests;
 mod vectors;
 
-pub use expect::{Expect, ExpectCall, ExpectMetric, ExpectRefusal, ExpectRescue, Wanted};
+pub use expect::{
+    Expect, ExpectCall, ExpectMetric, ExpectRefusal, ExpectRescue, ExpectVerdict, Wanted,
+};
 pub use fetch::{CallFailure, CaseAnswer, Url};
 pub use keys::Step;
-pub use outcome::{CaseAttempt, CaseFailure, CaseHead, CaseOutcome, CaseUsage};
+pub use outcome::{
+    CaseAttempt, CaseFailure, CaseHead, CaseOutcome, CaseText, CaseUsage, HoldReply,
+};
 pub use scalars::{DialectName, HeaderKey, HeaderText, Headers, Moment, Period, PlaceName};
 pub use targets::{CasePrice, CaseTarget};
 pub use vectors::CaseVector;

@@ -65,6 +65,19 @@ pub enum ExpectRescue {
     TryNow(Vec<String>),
 }
 
+/// A policy's verdict about a reply that it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ExpectVerdict {
+    /// Has it sent.
+    #[default]
+    Accept,
+    /// Waits for more of it.
+    Wait,
+    /// Rejects it with this code.
+    Reject(String),
+}
+
 /// A call that the policy made; what is left out may be anything.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

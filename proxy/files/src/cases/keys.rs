@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Case, CaseAnswer, CaseFailure, CaseHead, CaseOutcome, CaseTarget, CaseVector, DialectName,
-    Expect, ExpectCall, ExpectMetric, Headers, Moment, Period, PlaceName, Wanted,
+    Expect, ExpectCall, ExpectMetric, Headers, HoldReply, Moment, Period, PlaceName, Wanted,
 };
 
 /// Declares the two structs that have these keys, and how one completes the other.
@@ -114,6 +114,9 @@ exchange_keys! {
     expect_mirror: String,
     /// The time to which the policy shortens the exchange.
     expect_deadline: Period,
+    /// Parts of replies that attempts bring, in their order, before the failures: the policy holds
+    /// them.
+    hold_reply: Vec<HoldReply>,
     /// Failures after the request was forwarded, one after the other.
     failures: Vec<CaseFailure>,
     /// The head of the model's reply.

@@ -1,10 +1,10 @@
 //! The course of an exchange after the policy's decision: failures, the reply's head, its end.
 
-use policy::{AttemptMade, Failure, Outcome};
+use policy::{AttemptMade, AttemptReply, Failure, Outcome};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ExpectRescue, Headers};
+use super::{ExpectRescue, ExpectVerdict, Headers, PlaceName};
 
 /// A failure after the request was forwarded, and what the policy makes of it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,6 +24,34 @@ pub struct CaseFailure {
     /// The policy's decision. Default: the failure passes.
     #[serde(default)]
     pub expect: ExpectRescue,
+}
+
+/// The part of a reply that an attempt has brought, and the policy's verdict about it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HoldReply {
+    /// `upstream/model`. Default: the first target.
+    pub target: Option<String>,
+    /// True if it comes as a stream of events. Default false.
+    pub streaming: bool,
+    /// True if all of it is there. Default true.
+    pub ended: Option<bool>,
+    /// Finish reason as the dialect spells it. Default: none.
+    pub finish: Option<String>,
+    /// The texts that came, one per place.
+    pub texts: Vec<CaseText>,
+    /// The policy's verdict. Default: it accepts.
+    pub expect: ExpectVerdict,
+}
+
+/// A text of a reply.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseText {
+    /// Its place.
+    pub place: PlaceName,
+    /// The text itself.
+    pub text: String,
 }
 
 /// An attempt that was made.
@@ -102,6 +130,19 @@ pub struct CaseUsage {
 
 fn upstream_status() -> String {
     "upstream_status".to_owned()
+}
+
+impl HoldReply {
+    /// Returns what is known of the reply; `first` is the first target.
+    pub fn reply(&self, first: &str) -> AttemptReply {
+        AttemptReply {
+            target: self.target.clone().unwrap_or_else(|| first.to_owned()),
+            status: 200,
+            streaming: self.streaming,
+            ended: self.ended.unwrap_or(true),
+            finish: self.finish.clone(),
+        }
+    }
 }
 
 impl CaseFailure {

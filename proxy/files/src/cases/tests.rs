@@ -49,6 +49,35 @@ fn a_case_says_what_its_targets_are_and_what_becomes_of_failures() {
 }
 
 #[test]
+fn a_case_says_what_came_of_replies_that_are_held() {
+    let cases = Cases::parse(
+        "cases:\n- name: a\n  request: { messages: [] }\n  hold_reply:\n\
+         \x20 - { streaming: true, ended: false, texts: [{ place: assistant, text: \" \" }], expect: wait }\n\
+         \x20 - { target: b/m, finish: stop, expect: { reject: empty } }\n  - {}\n",
+    )
+    .unwrap();
+    let parts = cases.cases[0].steps[0].hold_reply.as_ref().unwrap();
+    let [begun, ended, usual] = &parts[..] else {
+        panic!("{parts:?}")
+    };
+    assert_eq!(
+        (&begun.expect, begun.texts.len()),
+        (&ExpectVerdict::Wait, 1)
+    );
+    assert!(begun.reply("a/m").streaming && !begun.reply("a/m").ended);
+    assert_eq!(ended.expect, ExpectVerdict::Reject("empty".into()));
+    let reply = ended.reply("a/m");
+    assert_eq!(
+        (&*reply.target, reply.finish.as_deref()),
+        ("b/m", Some("stop"))
+    );
+    assert_eq!(
+        (usual.reply("a/m").ended, &usual.expect),
+        (true, &ExpectVerdict::Accept)
+    );
+}
+
+#[test]
 fn a_step_that_does_not_say_something_has_it_from_its_case_and_the_file() {
     let cases = Cases::parse(
         "clock: 2026-02-01\nfetch: [{ url: 'http://a/*', delay: 1m }]\ncases:\n\

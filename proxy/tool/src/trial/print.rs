@@ -76,7 +76,8 @@ fn write(out: &mut String, outcome: &Outcome, palette: Palette) -> fmt::Result {
             sent.bytes
         )?;
     }
-    for note in outcome.notes.iter().filter(|note| note.hook == "failure") {
+    let is_attempt = |note: &&Note| matches!(note.hook, "attempt" | "failure");
+    for note in outcome.notes.iter().filter(is_attempt) {
         hook(out, note, palette)?;
     }
     if outcome.notes.iter().any(|note| note.hook == "reply") {
@@ -147,6 +148,10 @@ fn hook(out: &mut String, note: &Note, palette: Palette) -> fmt::Result {
         Did::Replied(text) => format!("replied: {}", visible(text)),
         Did::Served => "served a kept reply".to_owned(),
         Did::Tried(targets) => format!("had {} tried", targets.join(", ")),
+        Did::Rejected(code) => {
+            let word = palette.paint("31", "rejected");
+            format!("{word} the reply: `{code}`")
+        }
         Did::Faulted(fault) => format!("{} {fault}", palette.paint("31", "failed:")),
     };
     let calls = if note.calls > 1 {

@@ -11,8 +11,8 @@ use dialect::{Delta, Place};
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use policy::{
-    AttemptReply, AttemptTurn, Call, Decision, Denial, Failure, Fault, Instance, LoadedPolicy,
-    Manifest, Outcome, Program, ReplyHead, RequestTurn, Rescued, Shown, Work,
+    AttemptReply, AttemptTurn, AttemptVerdict, Call, Decision, Denial, Failure, Fault, Instance,
+    LoadedPolicy, Manifest, Outcome, Program, ReplyHead, RequestTurn, Rescued, Shown, Work,
 };
 use serde_json::Value;
 
@@ -45,6 +45,8 @@ pub(crate) enum Did {
     Replied(String),
     Served,
     Tried(Vec<String>),
+    /// A rejection of an attempt's reply.
+    Rejected(String),
     Faulted(Fault),
 }
 
@@ -245,7 +247,16 @@ impl Instance for SpiedInstance {
     ) -> Work<Result<AttemptTurn, Fault>> {
         let Self { name, notes, inner } = *self;
         Box::pin(async move {
-            let (inner, verdict) = inner.on_attempt(reply, deltas).await?;
+            let begun = clock();
+            let turn = inner.on_attempt(reply, deltas).await;
+            let did = match &turn {
+                Ok((_, AttemptVerdict::Reject(code))) => Did::Rejected(code.clone()),
+                Ok((_, AttemptVerdict::Accept | AttemptVerdict::Wait)) => Did::Forwarded,
+                Err(fault) => Did::Faulted(fault.clone()),
+            };
+            let noted = note(&name, "attempt", begun.elapsed(), did);
+            notes.lock().push(noted);
+            let (inner, verdict) = turn?;
             Ok((Self::around(&name, &notes, inner), verdict))
         })
     }

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use dialect::{Delta, Place, request::Body};
 use http::Method;
 use policy::{
-    Call, Candidate, Chain, Denial, Estimates, Found, ReplyHead, Rescue, Run, Tags, Unit,
-    chain::Stop,
+    Call, Candidate, Chain, Denial, Estimates, Found, Judgement, ReplyHead, Rescue, Run, Tags,
+    Unit, chain::Stop,
 };
 
 use super::{Cut, Missed, canned::read_headers, compare, ends::End, missed, now, stage::Stage};
 use crate::{
-    config::cases::{Expect, ExpectRescue, Step},
+    config::cases::{CaseText, Expect, ExpectRescue, ExpectVerdict, Step},
     cost::{Estimate, Prices, learn::UNKNOWN_OUTPUT},
 };
 
@@ -94,6 +94,7 @@ async fn exchanged(step: &Step, cut: Cut, chain: &Chain, stage: &Stage) -> Resul
             compare::forwarded(step, &call)?;
             compare::call(step, &call)?;
             end.forwarded(&mut call);
+            judged(step, &mut run).await?;
             failed(step, &mut run, &mut end).await?;
             if let Some(given) = &step.reply {
                 replied(step, &mut run, &cut.pieces(given), &mut end).await?;
@@ -191,6 +192,47 @@ fn served(step: &Step, found: &Found) -> Result<(), Missed> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Shows what the case says of replies that are held, and compares the verdicts.
+async fn judged(step: &Step, run: &mut Run) -> Result<(), Missed> {
+    let first = step.targets.iter().flatten().next();
+    let first = first.map_or("", |target| &target.name);
+    let mut is_begun = false;
+    for (at, part) in step.hold_reply.iter().flatten().enumerate() {
+        if !is_begun && run.begin_attempt().is_none() {
+            return missed("hold_reply", "it holds no reply");
+        }
+        let delta = |(channel, text): (u32, &CaseText)| Delta {
+            channel,
+            choice: 0,
+            place: text.place.0,
+            json: text.place.0 == Place::ToolArguments,
+            text: text.text.clone(),
+            last: part.ended.unwrap_or(true),
+        };
+        let deltas: Vec<Delta> = (0..).zip(&part.texts).map(delta).collect();
+        let reply = Arc::new(part.reply(first));
+        let verdict = match run.on_attempt(&reply, &deltas).await {
+            Ok(Judgement::Accepted) => ExpectVerdict::Accept,
+            Ok(Judgement::Waiting) => ExpectVerdict::Wait,
+            Ok(Judgement::Rejected(_, code)) => ExpectVerdict::Reject(code),
+            Err(Stop::Failed(_, fault)) => {
+                return missed("hold_reply", format!("at hold_reply[{at}] it {fault}"));
+            }
+            Err(_) => return missed("hold_reply", format!("at hold_reply[{at}] it stopped")),
+        };
+        if verdict != part.expect {
+            let was = match verdict {
+                ExpectVerdict::Accept => "it accepted".to_owned(),
+                ExpectVerdict::Wait => "it waited".to_owned(),
+                ExpectVerdict::Reject(code) => format!("it rejected with `{code}`"),
+            };
+            return missed("hold_reply", format!("at hold_reply[{at}] {was}"));
+        }
+        is_begun = verdict == ExpectVerdict::Wait;
+    }
+    Ok(())
 }
 
 /// Fails the call as often as the case says, and compares what the policy makes of it.
