@@ -26,7 +26,7 @@ async fn every_misbehaviour_at_every_hook_is_the_right_fault_and_the_engine_serv
         ("metrics", "trap"),
         ("random", "trap"),
     ] {
-        for hook in ["request", "reply", "end"] {
+        for hook in ["request", "attempt", "reply", "end"] {
             let source = source(&format!(r#"{{"{hook}":"{how}"}}"#));
             let policy = loader().load(short_of_memory(source)).unwrap();
             for _ in 0..3 {
@@ -52,6 +52,8 @@ async fn what_is_not_forbidden_is_not_a_fault() {
 async fn what_a_policy_returns_or_hands_to_the_host_is_checked() {
     for (hook, how, label) in [
         ("request", "bad_return", "bad_return"),
+        ("attempt", "bad_code", "bad_return"),
+        ("attempt", "huge_return", "memory"),
         ("request", "bad_code", "bad_return"),
         ("request", "huge_return", "memory"),
         ("request", "many_headers", "trap"),

@@ -47,6 +47,27 @@ async fn a_reply_is_rewritten_delta_by_delta_and_refused_in_the_middle() {
 }
 
 #[tokio::test]
+async fn a_reply_that_is_held_is_judged_and_a_verdict_is_a_word_or_a_fault() {
+    let (call, outcome) = ask(&load(r#"{"request":"hold","attempt":"echo"}"#), "hi").await;
+    // A place that the host does not know is in no reply.
+    let places = Places::NONE.with(Place::Assistant);
+    assert_eq!(call.claims.hold_reply, Some(places));
+    let (instance, _) = outcome.unwrap();
+    let deltas = vec![delta("a"), delta("b")];
+    let (instance, verdict) = instance.on_attempt(attempted(), deltas).await.unwrap();
+    assert_eq!(verdict, AttemptVerdict::Reject("200_a_b_stop".into()));
+    let (_, verdict) = instance.on_attempt(attempted(), vec![]).await.unwrap();
+    assert_eq!(verdict, AttemptVerdict::Reject("200__stop".into()));
+
+    let waits = load(r#"{"attempt":"wait"}"#).start().unwrap();
+    let (_, verdict) = waits.on_attempt(attempted(), vec![]).await.unwrap();
+    assert_eq!(verdict, AttemptVerdict::Wait);
+    let undeclared = load(r#"{"request":"hold","hooks":"request"}"#);
+    let fault = fault_at(&undeclared, "request").await.unwrap().to_string();
+    assert!(fault.contains("add `Hooks::ATTEMPT`"), "{fault}");
+}
+
+#[tokio::test]
 async fn credentials_and_the_body_are_seen_only_where_granted() {
     let text = async |how: &str, grants: bool| {
         let mut source = source(&format!(r#"{{"request":"{how}"}}"#));

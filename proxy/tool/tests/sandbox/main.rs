@@ -20,8 +20,8 @@ use std::{
 use dialect::{Delta, Dialect, Place, Places, request::Body};
 use outrigger::telemetry::metrics::PolicyMeters;
 use policy::{
-    AttemptMade, Call, Candidate, CandidatePrice, Decision, Estimates, Failure, Fault, Instance,
-    Outcome, PolicyLimits, Program, ReplyHead, Unit,
+    AttemptMade, AttemptReply, AttemptVerdict, Call, Candidate, CandidatePrice, Decision,
+    Estimates, Failure, Fault, Instance, Outcome, PolicyLimits, Program, ReplyHead, Unit,
 };
 use sandbox::{
     Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
@@ -122,6 +122,16 @@ fn head() -> Arc<ReplyHead> {
     })
 }
 
+fn attempted() -> Arc<AttemptReply> {
+    Arc::new(AttemptReply {
+        target: "a/m".into(),
+        status: 200,
+        streaming: true,
+        ended: false,
+        finish: Some("stop".into()),
+    })
+}
+
 fn delta(text: &str) -> Delta {
     Delta {
         channel: 0,
@@ -148,6 +158,7 @@ async fn fault_at(policy: &Policy, hook: &str) -> Option<Fault> {
             assert_eq!(call.id, "x1", "the request comes back");
             outcome.err()
         }
+        "attempt" => (instance.on_attempt(attempted(), vec![delta("hi")]).await).err(),
         "reply" => instance.on_reply(head(), vec![delta("hi")]).await.err(),
         _ => instance.on_end(Arc::new(Outcome::default())).await.err(),
     }

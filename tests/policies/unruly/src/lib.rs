@@ -1,5 +1,5 @@
 //! A policy that misbehaves as its configuration says. `{"request": "loop"}` loops in `on-request`;
-//! hooks are `configure`, `describe`, `request`, `reply` and `end`; `reads` names the one place
+//! hooks are `configure`, `describe`, `request`, `attempt`, `reply` and `end`; `reads` names the one place
 //! that it reads. On the bare contract, for the SDK would not let it.
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code, clippy::unwrap_used, reason = "the generated glue")]
@@ -10,7 +10,8 @@ use std::{cell::RefCell, hint::black_box};
 include!("../../../../plugin-sdk/src/abi/generated.rs");
 
 use exports::outrigger::policy::policy::{
-    Decision, Delta, Failure, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
+    AttemptReply, Decision, Delta, Failure, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
+    Verdict,
 };
 use outrigger::policy::types::Reply;
 use outrigger::policy::{clock, fetch, log, metrics, random, values};
@@ -113,9 +114,12 @@ impl Guest for Unruly {
         Manifest {
             name: "unruly".into(),
             version: "0.1.0".into(),
-            hooks: ["request", "reply", "end", "failure"]
-                .map(String::from)
-                .into(),
+            hooks: match behaviour("hooks").as_str() {
+                "" => ["request", "attempt", "reply", "end", "failure"]
+                    .map(String::from)
+                    .into(),
+                one => vec![one.to_owned()],
+            },
             reads: match behaviour("reads").as_str() {
                 "" => ["user", "system"].map(String::from).into(),
                 place => vec![place.to_owned()],
@@ -141,6 +145,10 @@ impl Guest for Unruly {
         misbehave(&how);
         capabilities(&how, request);
         match how.as_str() {
+            "hold" => {
+                request.hold_reply(&["assistant".to_owned(), "hologram".to_owned()]);
+                Decision::Forward
+            }
             "leak" => {
                 // What an instance before this one left behind, and what this one leaves.
                 let before = SEEN.with_borrow(Vec::len);
@@ -251,6 +259,22 @@ impl Guest for Unruly {
                 .map(|_| Some(SEEN.with_borrow(|seen| seen.join("|"))))
                 .collect()),
             _ => Ok(vec![]),
+        }
+    }
+
+    fn on_attempt(reply: AttemptReply, deltas: Vec<Delta>) -> Verdict {
+        let how = behaviour("attempt");
+        misbehave(&how);
+        match how.as_str() {
+            "bad_code" => Verdict::Reject("Not A Word".into()),
+            "huge_return" => Verdict::Reject("x".repeat(8 << 20)),
+            "wait" => Verdict::Wait,
+            "echo" => {
+                let texts: Vec<_> = deltas.into_iter().map(|delta| delta.text).collect();
+                let finish = reply.finish.unwrap_or_default();
+                Verdict::Reject(format!("{}_{}_{finish}", reply.status, texts.join("_")))
+            }
+            _ => Verdict::Accept,
         }
     }
 
