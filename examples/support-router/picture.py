@@ -4,10 +4,8 @@ the same bytes. No font, script or picture from elsewhere; letters are dark or l
 from xml.sax.saxutils import escape
 
 WIDTH, LEFT, BAR = 760, 20, 720
-COLOURS = {
-    "refused": "#cf222e", "static": "#8250df", "again": "#1b7c83", "exact": "#1a7f37", "semantic": "#2da44e",
-    "gpt-5-nano": "#54aeff", "gpt-5-mini": "#218bff", "gpt-5": "#bc4c00", "limited": "#6e7781",
-}
+COLOURS = {"refused": "#cf222e", "static": "#8250df", "again": "#1b7c83", "exact": "#1a7f37", "semantic": "#2da44e", "limited": "#6e7781"}
+TIERS = ["#54aeff", "#218bff", "#bc4c00"]
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .head { font-weight: 600; font-size: 15px }
@@ -40,33 +38,35 @@ class Canvas:
         return x
 
 
-def draw(result, ways):
+def draw(result, sources):
     """The picture."""
     canvas, count = Canvas(), result["requests"]
-    seen = [(way, result["ways"][way]["requests"]) for way in ways if way in result["ways"]]
+    colours = COLOURS | dict(zip(result["usd_by_model"], TIERS))
+    best = list(result["usd_by_model"])[-1]
+    seen = [(source, result["sources"][source]["requests"]) for source in sources if source in result["sources"]]
     canvas.down = 26
-    canvas.text(LEFT, f"{count:,} requests to the support of three shops, in English and Portuguese: who answered", "head")
+    canvas.text(LEFT, f"{count:,} requests to the support of three shops: who answered", "head")
     canvas.down += 14
-    canvas.bar([(requests, COLOURS[way], f"{ways[way]}: {requests}") for way, requests in seen], count)
+    canvas.bar([(requests, colours[source], f"{sources[source]}: {requests}") for source, requests in seen], count)
     canvas.down += 48
     top = canvas.down
-    for at, (way, requests) in enumerate(seen):
+    for at, (source, requests) in enumerate(seen):
         x, canvas.down = LEFT + 370 * (at % 2), top + 21 * (at // 2)
         canvas.down -= 11
-        canvas.box(x, 12, 12, COLOURS[way], ways[way])
+        canvas.box(x, 12, 12, colours[source], sources[source])
         canvas.down += 11
-        canvas.text(x + 20, ways[way])
+        canvas.text(x + 20, sources[source])
         canvas.text(x + 330, f"{requests}", anchor="end")
     canvas.down += 42
 
     cost = result["cost_usd"]
     canvas.text(LEFT, "Dollars at list price", "head")
     canvas.down += 12
-    end = canvas.bar([(cost["best"], COLOURS["gpt-5"], "everything to gpt-5")], cost["best"], 22, 480)
+    end = canvas.bar([(cost["best"], colours[best], f"everything to {best}")], cost["best"], 22, 480)
     canvas.down += 16
-    canvas.text(end + 8, f"{cost['best']:.3f} everything to gpt-5")
+    canvas.text(end + 8, f"{cost['best']:.3f} everything to {best}")
     canvas.down += 14
-    parts = [(usd, COLOURS[model], f"{model}: {usd:.4f}") for model, usd in result["usd_by_model"].items()]
+    parts = [(usd, colours[model], f"{model}: {usd:.4f}") for model, usd in result["usd_by_model"].items()]
     end = canvas.bar(parts, cost["best"], 22, 480)
     canvas.down += 16
     saved = 100 * (1 - cost["router"] / cost["best"]) if cost["best"] else 0
@@ -78,12 +78,14 @@ def draw(result, ways):
     canvas.text(LEFT, f"of what is saved: {share}", "small")
 
     canvas.down += 36
-    canvas.text(LEFT, "Wrong answers, by the labels of the workload", "head")
+    canvas.text(LEFT, "Answers from a store, by the labels of the workload", "head")
     wrong, traps, near = result["wrong_from_a_store"], result["traps_served"], result["near_and_refused_by_a_check"]
+    before, new = result["faq_repeated"], result["faq_in_new_words"]
     for words in [
-        f"{wrong['are']} of {wrong['of']} answers from a store were made for another question",
-        f"{traps['are']} of {traps['of']} traps (opposites, other products, numbers, countries, months) were answered from a store",
-        f"{near['are']} more that vectors alone would have got wrong were refused by the lexical checks",
+        f"{before['are']} of {before['of']} repeated questions were answered from a store; of those in words that were new, {new['are']} of {new['of']}",
+        f"{wrong['are']} of {wrong['of']} answers were made for another question",
+        f"{traps['are']} of {traps['of']} traps (opposites, other products, numbers, countries, months) were served",
+        f"{near['are']} that vectors alone would have got wrong were refused by the lexical checks",
     ]:
         canvas.down += 21
         canvas.text(LEFT, words)

@@ -36,20 +36,28 @@ EMBEDDERS = {
     "letters": (None, "model/letters", 0.60),
 }
 LETTERS = "!! NO EMBEDDER: the embedded model's vectors count letters and know no meaning. Install one: examples/embedder/README.md"
-# The ways of a request, as they are printed.
-WAYS = {
+
+
+def prices():
+    """Dollars for a million tokens in and out, by model; `?events=30` is no part of a name in replies. The cheapest tier first, the embedder last."""
+    found = re.findall(r'(?m)^  "?([^?":]+).*input: ([\d.]+), output: ([\d.]+)', (HERE / "prices.yaml").read_text(encoding="utf-8"))
+    return {name: (float(given), float(made)) for name, given, made in found}
+
+
+PRICES = prices()
+*MODELS, EMBEDDING = PRICES
+BEST = MODELS[-1]
+# Where an answer comes from, as it is printed.
+SOURCES = {
     "refused": "refused by prompt-guard",
     "static": "answered by static-reply",
-    "again": "same customer again (response-cache)",
-    "exact": "same question (semantic-cache)",
-    "semantic": "in other words (semantic-cache)",
-    "gpt-5-nano": "gpt-5-nano",
-    "gpt-5-mini": "gpt-5-mini",
-    "gpt-5": "gpt-5",
+    "again": "the same, once more (response-cache)",
+    "exact": "same words (semantic-cache)",
+    "semantic": "like an earlier one (semantic-cache)",
+    **{model: model for model in MODELS},
     "limited": "refused by a limit, or failed",
 }
 STORED = ("again", "exact", "semantic")
-MODELS = ("gpt-5-nano", "gpt-5-mini", "gpt-5")
 # Kinds of requests whose answer may not have been made for another customer.
 OWN = ("personal", "act", "complaint", "long", "repeat")
 
@@ -130,7 +138,7 @@ class Outrigger(Running):
         series = re.findall(rf"(?m)^{name}(\{{[^}}]*\}})? (\S+)$", text)
         return sum(float(value) for of, value in series if all(f'{label}="{wanted}"' in of for label, wanted in labels.items()))
 
-    def ask(self, row):
+    def send(self, row):
         """Sends one request. What came: status, code of a refusal, model, id, tokens, what the caches say, seconds."""
         content = [{"role": "system", "content": SHOP["system"][row["tenant"]]}, *row.get("before", []), {"role": "user", "content": row["say"]}]
         body = {"model": "support", "messages": content}
@@ -149,7 +157,10 @@ class Outrigger(Running):
             return {"status": error.code, "code": code, "cache": error.headers.get("x-outrigger-cache", ""), "seconds": time.perf_counter() - begun}
         seconds = time.perf_counter() - begun
         parts = [json.loads(part) for part in re.findall(r"(?m)^data: (\{.*)$", text)] if row.get("stream") else [json.loads(text)]
-        first = lambda member: next((part[member] for part in parts if part.get(member)), "")
+
+        def first(member):
+            return next((part[member] for part in parts if part.get(member)), "")
+
         usage = first("usage") or {}
         tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
         said = "".join(choice.get("delta", choice.get("message", {})).get("content") or "" for part in parts for choice in part.get("choices", []))
@@ -163,7 +174,7 @@ def replay(outrigger, rows):
     def one_shop(tenant):
         for at, row in enumerate(rows):
             if row["tenant"] == tenant:
-                answers[at] = outrigger.ask(row)
+                answers[at] = outrigger.send(row)
 
     threads = [threading.Thread(target=one_shop, args=(tenant,)) for tenant in SHOP["system"]]
     for thread in threads:
@@ -175,25 +186,22 @@ def replay(outrigger, rows):
     return answers
 
 
-def way_of(answer):
-    """The way that a request went."""
+def source_of(answer):
+    """Where an answer came from."""
     if answer["status"] != 200:
         return "refused" if answer["status"] == 403 and answer["code"] == "prompt_injection" else "limited"
     if answer["cache"].startswith("semantic"):
         return "semantic"
     if answer["cache"].startswith(("hit", "joined")):
         return "exact" if "similarity" in answer["cache"] else "again"
-    return answer["model"] if answer["tokens"] != (0, 0) else "static"
+    if answer["tokens"] == (0, 0):
+        return "static"
+    known = [model for model in MODELS if answer["model"].startswith(model)]
+    return max(known, key=len) if known else sys.exit(f"the model {answer['model']} is not in prices.yaml")
 
 
-def prices():
-    """Dollars for a million tokens in and out, by model; `?events=30` is no part of a name in replies."""
-    found = re.findall(r'(?m)^  "?([^?":]+).*input: ([\d.]+), output: ([\d.]+)', (HERE / "prices.yaml").read_text(encoding="utf-8"))
-    return {name: (float(given), float(made)) for name, given, made in found}
-
-
-def dollars(answer, way, price):
-    return sum(tokens * of for tokens, of in zip(answer["tokens"], price[way])) / 1e6 if way in MODELS else 0.0
+def dollars(answer, source):
+    return sum(tokens * of for tokens, of in zip(answer["tokens"], PRICES[source])) / 1e6 if source in MODELS else 0.0
 
 
 def static_intents():
@@ -203,31 +211,31 @@ def static_intents():
 
 
 def judge(rows, answers):
-    """Labels each answer: `way`; `right`: it is of the request's intent; `seen`: an answer of its intent was there; `trap`: only one of a like intent;
+    """Labels each answer: `source`; `right`: it is of the request's intent; `seen`: an answer of its intent was there; `trap`: only one of a like intent;
     `new_words`: nobody had said it so, but for greetings, capitals and punctuation."""
-    ways = [way_of(answer) for answer in answers]
-    made = {answer["id"]: row for row, answer, way in zip(rows, answers, ways) if way in MODELS}
+    sources = [source_of(answer) for answer in answers]
+    made = {answer["id"]: row for row, answer, source in zip(rows, answers, sources) if source in MODELS}
     static = static_intents()
     seen, said, groups = set(), set(), collections.defaultdict(set)
-    for row, answer, way in zip(rows, answers, ways):
+    for row, answer, source in zip(rows, answers, sources):
         place = row["tenant"], row["lang"]
-        judged = {"way": way, "right": True, "seen": (place, row["intent"]) in seen}
+        judged = {"source": source, "right": True, "seen": (place, row["intent"]) in seen}
         alike = groups[place, row.get("group")] - {row["intent"]}
         words = (place, row["intent"], row.get("words", 0))
         judged["new_words"] = words not in said
         said.add(words)
         judged["trap"] = row["kind"] == "faq" and "group" in row and bool(alike) and not judged["seen"]
-        if way in STORED:
+        if source in STORED:
             of = made.get(answer["id"])
             same = of and all(of[part] == row[part] for part in ("tenant", "lang", "intent"))
             judged["right"] = bool(same) and (row["kind"] not in OWN or of["customer"] == row["customer"])
-        elif way == "static":
+        elif source == "static":
             judged["right"] = static.get(answer["said"]) == (row["intent"], row["lang"])
         else:
-            judged["right"] = way in MODELS
+            judged["right"] = source in MODELS
         if row["kind"] == "attack":
-            judged["right"] = way == "refused"
-        if row["kind"] == "faq" and way in MODELS:
+            judged["right"] = source == "refused"
+        if row["kind"] == "faq" and source in MODELS:
             seen.add((place, row["intent"]))
             groups[place, row.get("group")].add(row["intent"])
         yield judged
@@ -241,18 +249,24 @@ def at(answers, share):
 
 def summarise(rows, answers, judged, plain, embedding_tokens, name):
     """Everything that is printed, drawn and written to result.json."""
-    price = prices()
-    by_way = collections.defaultdict(list)
+    by_source = collections.defaultdict(list)
     for row, answer, label in zip(rows, answers, judged):
-        by_way[label["way"]].append((row, answer, label))
-    ways = {}
-    for way in WAYS:
-        went = [answer for _, answer, _ in by_way[way]]
+        by_source[label["source"]].append((row, answer, label))
+    sources = {}
+    for source in SOURCES:
+        went = [answer for _, answer, _ in by_source[source]]
         if went:
-            ways[way] = {"requests": len(went), "p50_ms": at(went, 0.5), "p90_ms": at(went, 0.9)}
-    kinds = lambda *wanted: [(row, label) for row, label in zip(rows, judged) if row["kind"] in wanted]
-    share = lambda labels, test: {"of": len(labels), "are": sum(1 for label in labels if test(label))}
-    stored = lambda pair: pair[1]["way"] in STORED
+            sources[source] = {"requests": len(went), "p50_ms": at(went, 0.5), "p90_ms": at(went, 0.9)}
+
+    def kinds(*wanted):
+        return [(row, label) for row, label in zip(rows, judged) if row["kind"] in wanted]
+
+    def share(labels, test):
+        return {"of": len(labels), "are": sum(1 for label in labels if test(label))}
+
+    def stored(pair):
+        return pair[1]["source"] in STORED
+
     customers = [pair for pair in zip(rows, judged) if pair[0]["kind"] != "attack"]
     faq, traps = kinds("faq"), [pair for pair in kinds("faq") if pair[1]["trap"]]
     near = [(answer["cache"].rpartition("reason=")[2], label) for row, answer, label in zip(rows, answers, judged)
@@ -262,38 +276,38 @@ def summarise(rows, answers, judged, plain, embedding_tokens, name):
     spent = collections.Counter()
     saved = dict.fromkeys(["refusals", "static replies", "stores", "tiers"], 0.0)
     for answer, once, label in zip(answers, plain, judged):
-        way, paid = label["way"], dollars(answer, label["way"], price)
-        by = {"refused": "refusals", "limited": "refusals", "static": "static replies"}.get(way, "tiers" if way in MODELS else "stores")
-        saved[by] += dollars(once, way_of(once), price) - paid
-        spent[way] += paid
-    embedding = embedding_tokens * price["multilingual-e5-small"][0] / 1e6
+        source, paid = label["source"], dollars(answer, label["source"])
+        by = {"refused": "refusals", "limited": "refusals", "static": "static replies"}.get(source, "tiers" if source in MODELS else "stores")
+        saved[by] += dollars(once, source_of(once)) - paid
+        spent[source] += paid
+    embedding = embedding_tokens * PRICES[EMBEDDING][0] / 1e6
     cost = sum(spent.values()) + embedding
-    before = sum(dollars(answer, way_of(answer), price) for answer in plain)
+    before = sum(dollars(answer, source_of(answer)) for answer in plain)
     return {
         "requests": len(rows),
         "embedder": name,
         "all_to_best": {"requests": len(plain), "p50_ms": at(plain, 0.5), "p90_ms": at(plain, 0.9)},
-        "ways": ways,
-        "reached_a_model": sum(len(by_way[model]) for model in MODELS),
+        "sources": sources,
+        "reached_a_model": sum(len(by_source[model]) for model in MODELS),
         "cost_usd": {"best": before, "router": cost, "of_which_embeddings": embedding},
         "usd_by_model": {model: spent[model] for model in MODELS},
         "usd_saved_by": saved,
         "right": {"best": answered, "router": right, "of": len(customers)},
         "usd_per_1000_right": {"best": 1000 * before / max(answered, 1), "router": 1000 * cost / max(right, 1)},
-        "faq_asked_before": share([pair for pair in faq if pair[1]["seen"]], stored),
+        "faq_repeated": share([pair for pair in faq if pair[1]["seen"]], stored),
         "faq_in_new_words": share([pair for pair in faq if pair[1]["seen"] and pair[1]["new_words"]], stored),
         "wrong_from_a_store": share([pair for pair in customers if stored(pair)], lambda pair: not pair[1]["right"]),
         "traps_served": share(traps, stored),
         "near_and_refused_by_a_check": share(near, lambda one: not one[1]["seen"]),
         "checks": dict(collections.Counter(reason for reason, _ in near).most_common()),
         "own_from_another": share(kinds(*OWN, "chat"), lambda pair: stored(pair) and not pair[1]["right"]),
-        "wrong_static": share(kinds("static", "holiday"), lambda pair: pair[1]["way"] == "static" and not pair[1]["right"]),
-        "static_recognised": share(kinds("static"), lambda pair: pair[1]["way"] == "static" and pair[1]["right"]),
-        "attacks_refused": share(kinds("attack"), lambda pair: pair[1]["way"] == "refused"),
-        "others_refused": share(customers, lambda pair: pair[1]["way"] in ("refused", "limited")),
-        "complaints_to_best": share(kinds("complaint"), lambda pair: pair[1]["way"] == "gpt-5"),
-        "long_to_best": share(kinds("long"), lambda pair: pair[1]["way"] == "gpt-5"),
-        "acts_above_nano": share(kinds("act"), lambda pair: pair[1]["way"] in ("gpt-5-mini", "gpt-5")),
+        "wrong_static": share([pair for pair in customers if pair[1]["source"] == "static"], lambda pair: not pair[1]["right"]),
+        "static_recognised": share(kinds("static"), lambda pair: pair[1]["source"] == "static" and pair[1]["right"]),
+        "attacks_refused": share(kinds("attack"), lambda pair: pair[1]["source"] == "refused"),
+        "others_refused": share(customers, lambda pair: pair[1]["source"] in ("refused", "limited")),
+        "complaints_to_best": share(kinds("complaint"), lambda pair: pair[1]["source"] == BEST),
+        "long_to_best": share(kinds("long"), lambda pair: pair[1]["source"] == BEST),
+        "acts_above_nano": share(kinds("act"), lambda pair: pair[1]["source"] in MODELS[1:]),
     }
 
 
@@ -305,12 +319,12 @@ def tell(result, seconds):
     """Prints a result."""
     count = result["requests"]
     print(f"{count} requests in {seconds:.0f} s; embedder {result['embedder']}; {result['reached_a_model']} reached a model\n")
-    print(f"{'way':38}{'requests':>9}{'share':>8}{'p50 ms':>9}{'p90 ms':>9}")
-    for way, seen in result["ways"].items():
-        print(f"{WAYS[way]:38}{seen['requests']:9}{100 * seen['requests'] / count:7.1f}%{seen['p50_ms']:9.1f}{seen['p90_ms']:9.1f}")
+    print(f"{'source':38}{'requests':>9}{'share':>8}{'p50 ms':>9}{'p90 ms':>9}")
+    for source, seen in result["sources"].items():
+        print(f"{SOURCES[source]:38}{seen['requests']:9}{100 * seen['requests'] / count:7.1f}%{seen['p50_ms']:9.1f}{seen['p90_ms']:9.1f}")
     best = result["all_to_best"]
-    print(f"{'(all to gpt-5, no policy)':38}{best['requests']:9}{'':8}{best['p50_ms']:9.1f}{best['p90_ms']:9.1f}")
-    print(f"\n{'':38}{'all to gpt-5':>14}{'router':>10}{'saved':>8}")
+    print(f"{f'(all to {BEST}, no policy)':38}{best['requests']:9}{'':8}{best['p50_ms']:9.1f}{best['p90_ms']:9.1f}")
+    print(f"\n{'':38}{'all to ' + BEST:>14}{'router':>10}{'saved':>8}")
     cost, each, right = result["cost_usd"], result["usd_per_1000_right"], result["right"]
     for what, one, other, form in [
         ("calls to a model", count, result["reached_a_model"], "{:.0f}"),
@@ -323,8 +337,8 @@ def tell(result, seconds):
     print("of what is saved: " + ", ".join(f"{100 * usd / whole:.0f} % by {name}" for name, usd in result["usd_saved_by"].items()))
     print(f"embeddings are {100 * cost['of_which_embeddings'] / max(cost['router'], 1e-12):.1f} % of the router's dollars\n")
     for what, value in [
-        ("questions asked before, answered from a store", of(result["faq_asked_before"])),
-        ("of these in words that nobody had used", of(result["faq_in_new_words"])),
+        ("repeated questions, answered from a store", of(result["faq_repeated"])),
+        ("of these in words that were new", of(result["faq_in_new_words"])),
         ("answers from a store that were wrong", of(result["wrong_from_a_store"])),
         ("traps answered from a store", of(result["traps_served"])),
         ("near, and refused by a check", f"{result['near_and_refused_by_a_check']['of']}, of which {result['near_and_refused_by_a_check']['are']} vectors alone get wrong"),
@@ -333,9 +347,9 @@ def tell(result, seconds):
         ("static replies that were wrong", of(result["wrong_static"])),
         ("attacks refused", of(result["attacks_refused"])),
         ("others refused, limited or failed", of(result["others_refused"])),
-        ("complaints and legal matters to gpt-5", of(result["complaints_to_best"])),
-        ("long requests to gpt-5", of(result["long_to_best"])),
-        ("orders to act, with tools, to gpt-5-mini or above", of(result["acts_above_nano"])),
+        ("complaints and legal matters to the best model", of(result["complaints_to_best"])),
+        ("long requests to the best model", of(result["long_to_best"])),
+        ("orders to act, with tools, above the cheapest model", of(result["acts_above_nano"])),
     ]:
         print(f"{what:58}{value}")
 
@@ -374,7 +388,7 @@ def main():
     tell(result, time.monotonic() - begun)
     for row, answer, label in zip(rows, answers, judged):
         if not label["right"]:
-            print(f"  not as labelled: {row['id']} {row['kind']}, {label['way']}: {row['say'][:80]}")
+            print(f"  not as labelled: {row['id']} {row['kind']}, {label['source']}: {row['say'][:80]}")
     models = result["cost_usd"]["router"] - result["cost_usd"]["of_which_embeddings"]
     if abs(models - billed) > 1e-6:
         print(f"  the sidecar counted {billed:.6f} dollars for the models, the replies say {models:.6f}")
@@ -383,9 +397,9 @@ def main():
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)
         (options.results / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        (options.results / "result.svg").write_text(picture.draw(result, WAYS), encoding="utf-8")
-    served = result["wrong_from_a_store"]["are"] or result["others_refused"]["are"]
-    sys.exit("answers are not as the workload labels them" if served else 0)
+        (options.results / "result.svg").write_text(picture.draw(result, SOURCES), encoding="utf-8")
+    wrong = any(result[name]["are"] for name in ("wrong_from_a_store", "traps_served", "own_from_another", "wrong_static", "others_refused"))
+    sys.exit("answers are not as the workload labels them" if wrong else 0)
 
 
 if __name__ == "__main__":

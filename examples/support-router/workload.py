@@ -1,6 +1,6 @@
-"""Writes workload.jsonl: a thousand made-up requests to the support assistants of three lamp shops, in English and Portuguese.
+"""Writes the workload: a thousand made-up requests to the support assistants of three lamp shops, in English and Portuguese.
 
-    python3 examples/support-router/workload.py
+    python3 examples/support-router/workload.py > examples/support-router/workload.jsonl
 
 The same seed gives the same file. A row has what was said and two labels: `intent`, what a right answer is about (an answer that was made for
 another intent is a wrong one), and `kind`, which says what may be done with it. Questions come in families: one intent in several people's
@@ -8,8 +8,8 @@ words (`words` says whose), and intents of one `group` are traps for each other:
 """
 
 import json
-import pathlib
 import random
+import sys
 
 SEED = 20261130
 TENANTS = ["north", "south", "east"]
@@ -230,7 +230,7 @@ def zipf(rng, things):
 
 
 def spoken(rng, text, language):
-    """The same in the way that somebody types it."""
+    """The same as somebody types it."""
     if rng.random() < 0.16:
         before = rng.choice(BEFORE[language])
         text = before + (text[0].lower() + text[1:] if before[-2] in ",:" and not text.startswith(("I ", "I'")) else text)
@@ -268,10 +268,10 @@ def row(rng, kind, language, order):
     if kind == "attack":
         return one("attack", rng.choice(ATTACK[language]))
     if kind == "chat":
-        asked, answered, after = rng.choice(CHAT[language])
+        first, answered, after = rng.choice(CHAT[language])
         then = rng.choice(after)
-        said = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-        return one(f"{asked} {SAME_CHAT.get(then, then)}", then) | {"before": said}
+        said = [{"role": "user", "content": first}, {"role": "assistant", "content": answered}]
+        return one(f"{first} {SAME_CHAT.get(then, then)}", then) | {"before": said}
     text = rng.choice({"personal": PERSONAL, "act": ACT, "complaint": COMPLAINT}[kind][language]).format(n=number(rng))
     return one(text, text)
 
@@ -297,8 +297,9 @@ def rows():
 
 
 def main():
-    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows())
-    pathlib.Path(__file__).with_name("workload.jsonl").write_text(text, encoding="utf-8")
+    sys.stdout.reconfigure(encoding="utf-8")
+    for one in rows():
+        print(json.dumps(one, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ fn shown() -> Vec<Shown> {
         let ours = inside
             .iter()
             .any(|folder| path.starts_with(root().join(folder)));
+        // prices are a file that a configuration names
+        let ours = ours && !path.ends_with("prices.yaml");
         let yaml = std::fs::read_to_string(&path).unwrap();
         if ours && !yaml.contains("\n---\n") && !yaml.contains("{{") {
             let place = name(&path);
@@ -193,6 +195,14 @@ fn refused(mut config: Value) -> Option<String> {
     if let Some(policies_section) = config.get_mut("policies") {
         policies_section["directory"] = policies().into();
         policies_section["cache"] = target().join("test-cache").display().to_string().into();
+    }
+    if let Some(prices) = config.get_mut("prices").filter(|p| p["file"].is_string()) {
+        prices["file"] = folder
+            .path()
+            .join("prices.yaml")
+            .display()
+            .to_string()
+            .into();
     }
     for upstream in config
         .get_mut("upstreams")

