@@ -84,7 +84,7 @@ def draw(result, sources):
     for words in [
         f"{before['are']} of {before['of']} repeated questions were answered from a store; of those in words that were new, {new['are']} of {new['of']}",
         f"{wrong['are']} of {wrong['of']} answers were made for another question",
-        f"{traps['are']} of {traps['of']} traps (opposites, other products, numbers, countries, months) were served",
+        f"{traps['are']} of {traps['of']} traps (opposites, other products, numbers, countries) were given the other question's answer",
         f"{near['are']} that vectors alone would have got wrong were refused by the lexical checks",
     ]:
         canvas.down += 21

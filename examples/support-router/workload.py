@@ -1,8 +1,8 @@
 """Writes the workload: a thousand made-up requests to the support assistants of three lamp shops, in English and Portuguese.
 
-    python3 examples/support-router/workload.py > examples/support-router/workload.jsonl
+    python3 examples/support-router/workload.py [SEED] > examples/support-router/workload.jsonl
 
-The same seed gives the same file. A row has what was said and two labels: `intent`, what a right answer is about (an answer that was made for
+The same seed gives the same file; another one, other requests of the same kinds. A row has what was said and two labels: `intent`, what a right answer is about (an answer that was made for
 another intent is a wrong one), and `kind`, which says what may be done with it. Questions come in families: one intent in several people's
 words (`words` says whose), and intents of one `group` are traps for each other: they look alike, and have other answers. Standard library only.
 """
@@ -276,8 +276,8 @@ def row(rng, kind, language, order):
     return one(text, text)
 
 
-def rows():
-    rng = random.Random(SEED)
+def rows(seed):
+    rng = random.Random(seed)
     order = FAQ[:]
     rng.shuffle(order)
     kinds = [kind for kind, count in COUNTS.items() if kind != "repeat" for _ in range(count)]
@@ -298,7 +298,7 @@ def rows():
 
 def main():
     sys.stdout.reconfigure(encoding="utf-8")
-    for one in rows():
+    for one in rows(int(sys.argv[1]) if len(sys.argv) > 1 else SEED):
         print(json.dumps(one, ensure_ascii=False))
 
 
