@@ -2,16 +2,23 @@
 
 use wasmparser::{BinaryReaderError, Parser, Payload, SectionLimited};
 
-/// Hooks that an instance is called with once, if at all: what they return goes with the instance.
+/// Hooks that return something to free once or twice in an instance, if at all: it goes with the
+/// instance (of all verdicts of `on-attempt` a rejection alone has a text, and ends an attempt).
 /// Finding the function that frees it would cost each start of an instance as much as finding the
 /// hook.
-const CALLED_ONCE: [&str; 4] = ["describe", "configure", "on-request", "on-failure"];
+const RETURNS_KEPT: [&str; 5] = [
+    "describe",
+    "configure",
+    "on-request",
+    "on-attempt",
+    "on-failure",
+];
 /// Prefix of such a function's name, before the hook's (the component model's core names).
 const PREFIX: &str = "cabi_post_";
 /// Id of a module's export section (WebAssembly 3.0, 5.5.2).
 const EXPORTS: u8 = 7;
 
-/// Copies a core module without the exports that free what hooks return which are called once.
+/// Copies a core module without the exports that free what such hooks return.
 pub(super) fn without_single_returns(module: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
     let mut copy = module.to_vec();
     for payload in Parser::new(0).parse_all(module) {
@@ -48,7 +55,7 @@ fn kept(
     for ((start, export), end) in entries.iter().zip(ends) {
         let hook = export.name.strip_prefix(PREFIX);
         let hook = hook.and_then(|name| Some(name.rsplit_once('#')?.1));
-        if hook.is_none_or(|hook| !CALLED_ONCE.contains(&hook)) {
+        if hook.is_none_or(|hook| !RETURNS_KEPT.contains(&hook)) {
             count += 1;
             content.extend_from_slice(module.get(*start..end).unwrap_or_default());
         }
@@ -95,15 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn what_frees_the_returns_of_hooks_that_are_called_once_is_left_out() {
+    fn what_frees_the_returns_of_hooks_that_return_little_is_left_out() {
         let of = |hook| format!("cabi_post_outrigger:policy/policy@0.4.0#{hook}");
         let (reply, request) = (of("on-reply"), of("on-request"));
         let (describe, failure) = (of("describe"), of("on-failure"));
+        let attempt = of("on-attempt");
         let names = [
             "cabi_realloc",
             &describe,
             &reply,
             &request,
+            &attempt,
             &failure,
             "x#describe",
         ];
