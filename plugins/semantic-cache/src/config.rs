@@ -9,7 +9,12 @@ use outrigger_sdk::{
 };
 use serde::Deserialize;
 
-use crate::{SemanticCache, evidence::Bound, lexical::Lexicon};
+use crate::{
+    SemanticCache,
+    evidence::Bound,
+    judge::{self, Judge},
+    lexical::Lexicon,
+};
 
 /// The use that is made of a near answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,17 +73,21 @@ pub(crate) struct File {
     without_temperature: bool,
     #[serde(default)]
     pub(crate) tool_calls: bool,
+    #[serde(default = "yes")]
+    pub(crate) share: bool,
     #[serde(default = "a_mebibyte")]
     pub(crate) max_bytes: u32,
 }
 
 /// The judge of near questions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verify {
-    /// The lexical checks.
+    /// The lexical checks alone.
     #[default]
     Lexical,
+    /// The lexical checks, and behind them a model.
+    Model(judge::File),
 }
 
 /// Largest question that is compared, in bytes: a note has 4 KiB, and the similarity of long texts
@@ -114,6 +123,9 @@ fn ignore() -> Vec<String> {
 }
 const fn low() -> f64 {
     0.3
+}
+const fn yes() -> bool {
+    true
 }
 const fn a_mebibyte() -> u32 {
     1 << 20
@@ -161,7 +173,10 @@ impl TryFrom<File> for SemanticCache {
             tools: file.tool_calls,
             known: pure(&file.ignore, &file.members),
         };
-        let Verify::Lexical = file.verify;
+        let judge = match std::mem::take(&mut file.verify) {
+            Verify::Lexical => None,
+            Verify::Model(model) => Some(Judge::try_from(model)?),
+        };
         #[expect(clippy::cast_possible_truncation, reason = "it is between 0 and 1")]
         let threshold = file.threshold as f32;
         let version = digest([file.ignore.join("\n"), file.vary.join("\n")]);
@@ -171,6 +186,7 @@ impl TryFrom<File> for SemanticCache {
             exclude,
             version,
             lexicon: Lexicon::new(),
+            judge,
             open: None,
             file,
         })

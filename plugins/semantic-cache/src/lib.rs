@@ -1,14 +1,16 @@
 //! Answers a question that was asked before in other words with the reply to the earlier one.
-//! Needs the grants `replies`, `embeddings` and `values`.
+//! Needs the grants `replies`, `embeddings` and `values`, and as `semantic-cache-judge` `fetch`.
 //!
 //! Two requests may meet only where all but their last question is the same (the proxy's
 //! partition). An embedder finds the questions that are near; the [`lexical`] checks refuse those
-//! that differ in what an embedder hardly sees; and an entry is served as often as comparisons of
-//! its answer with new ones allow. When in doubt a request goes on as if this policy were not there.
+//! that differ in what an embedder hardly sees; a [`judge`] may be asked about the rest; and an entry
+//! is served as often as comparisons of its answer with new ones allow. When in doubt a request goes
+//! on as if this policy were not there.
 
 mod answer;
 mod config;
 mod evidence;
+mod judge;
 pub mod lexical;
 mod question;
 mod search;
@@ -24,8 +26,9 @@ use outrigger_sdk::{
 use answer::Signature;
 use config::{File, Mode, Trust};
 use evidence::Bound;
+use judge::{Judge, Judgement};
 use lexical::Lexicon;
-use search::{Candidate, Looked, Search};
+use search::{Candidate, Kind, Looked, Search};
 
 /// `wrong`: the answer that this question got from here was not its answer.
 const OWN: &str = "x-outrigger-cache";
@@ -45,17 +48,22 @@ pub struct SemanticCache {
     /// Everything else in the configuration that a key depends on.
     version: String,
     lexicon: Lexicon,
+    judge: Option<Judge>,
     open: Option<Open>,
 }
 
 /// The use of this exchange's answer.
 struct Open {
-    /// The key of the entry that it is compared with, or that it makes.
-    key: String,
-    /// The evidence of all entries of these partition keys.
-    pool: String,
-    compared: bool,
+    search: Search,
+    /// The entry that it is compared with; none where it makes its own.
+    compared: Option<Compared>,
     text: String,
+}
+
+/// An entry that a new answer is compared with.
+struct Compared {
+    key: String,
+    kind: Kind,
 }
 
 impl Policy for SemanticCache {
@@ -103,6 +111,16 @@ impl Policy for SemanticCache {
                     self.keep(search, partition, vector);
                     self.leave(request, "misses", "miss", why)
                 }
+                Ok(Looked::Joined {
+                    found,
+                    partition,
+                    vector,
+                }) => {
+                    self.keep(search, partition, vector);
+                    metrics::count("joined", 1);
+                    self.say_found(request, "joined", &found);
+                    Decision::serve(found.key)
+                }
                 Err(why) => self.leave(request, "misses", "miss", why),
             },
             Err(why) => self.leave(request, "bypassed", "bypass", why),
@@ -137,27 +155,26 @@ impl Policy for SemanticCache {
 }
 
 impl SemanticCache {
-    /// True if answers are compared.
+    /// True if answers are compared, or kept for the judge.
     fn learns(&self) -> bool {
-        self.file.mode == Mode::Shadow || self.file.trust == Trust::Earned
+        self.file.mode == Mode::Shadow || self.file.trust == Trust::Earned || self.judge.is_some()
     }
 
     /// Serves what was found, or compares it with the answer that comes.
     fn answer(&mut self, request: &mut Request, search: Search, found: Candidate) -> Decision {
+        let exact = found.kind == Kind::Exact;
         let serves = match (self.file.mode, self.file.trust) {
             (Mode::Shadow, _) => false,
             (Mode::Serve, Trust::AtOnce) => true,
-            (Mode::Serve, Trust::Earned) => {
-                found.exact || self.has_earned(&search.pool, &found.key)
-            }
+            (Mode::Serve, Trust::Earned) => exact || self.has_earned(&search.pool, &found.key),
         };
         // it may have gone since
-        let there = serves
-            && (found.exact || matches!(replies::find(&found.key, false), Ok(Found::Kept(_))));
+        let there =
+            serves && (exact || matches!(replies::find(&found.key, false), Ok(Found::Kept(_))));
         if there {
-            let kind = if found.exact { "exact" } else { "semantic" };
+            let kind = if exact { "exact" } else { "semantic" };
             metrics::count_labelled("hits", &[("kind", kind)], 1);
-            let word = if found.exact { "hit" } else { "semantic" };
+            let word = if exact { "hit" } else { "semantic" };
             self.say_found(request, word, &found);
             let age = found.entry.age().as_secs();
             request.set_reply_header("age", &age.to_string());
@@ -170,13 +187,17 @@ impl SemanticCache {
         };
         metrics::count_labelled("misses", &[("reason", reason)], 1);
         self.say_found(request, reason, &found);
+        let Candidate { key, kind, .. } = found;
+        self.open(search, Some(Compared { key, kind }));
+        Decision::Forward
+    }
+
+    fn open(&mut self, search: Search, compared: Option<Compared>) {
         self.open = self.learns().then(|| Open {
-            key: found.key,
-            pool: search.pool,
-            compared: true,
+            search,
+            compared,
             text: String::new(),
         });
-        Decision::Forward
     }
 
     fn has_earned(&self, pool: &str, key: &str) -> bool {
@@ -193,21 +214,29 @@ impl SemanticCache {
             metrics::count("not_kept", 1);
             return;
         }
-        self.open = self.learns().then(|| Open {
-            key: search.key,
-            pool: search.pool,
-            compared: false,
-            text: String::new(),
-        });
+        self.open(search, None);
     }
 
     /// Notes a new entry's answer, or compares an entry's with this one.
     fn learn(&self, open: &Open, answer: &Signature) {
-        let (key, ttl) = (evidence::of(&open.key), self.file.ttl.0);
-        if !open.compared {
+        let (search, ttl) = (&open.search, self.file.ttl.0);
+        let Some(compared) = &open.compared else {
+            let key = evidence::of(&search.key);
             evidence::change(&key, ttl, |known| known.answer = Some(answer.clone()));
+            if self.judge.is_some() {
+                judge::keep_text(&search.key, &open.text, ttl);
+            }
+            return;
+        };
+        // in shadow the judge is asked now, when nobody waits: what it refuses would not have been
+        // served, so its answer says nothing
+        if self.file.mode == Mode::Shadow
+            && let (Some(judge), Kind::Near { question, doubtful }) = (&self.judge, &compared.kind)
+            && self.judged(judge, search, &compared.key, question, *doubtful) != Judgement::Yes
+        {
             return;
         }
+        let key = evidence::of(&compared.key);
         let Some(before) = evidence::read(&key).and_then(|known| known.answer) else {
             metrics::count_labelled("compared", &[("verdict", "unknown")], 1);
             return;
@@ -215,7 +244,7 @@ impl SemanticCache {
         let verdict = before.compare(answer);
         metrics::count_labelled("compared", &[("verdict", verdict.word())], 1);
         evidence::change(&key, ttl, |known| known.counts.count(verdict));
-        evidence::change(&open.pool, ttl, |known| known.counts.count(verdict));
+        evidence::change(&search.pool, ttl, |known| known.counts.count(verdict));
     }
 
     /// Lets a request go on, and counts and says why.

@@ -11,7 +11,9 @@ use outrigger_sdk::{
 use crate::{
     SemanticCache,
     answer::Verdict,
-    evidence::{self, Evidence},
+    config::Mode,
+    evidence::{self, Counts, Evidence},
+    judge::{self, Judge, Judgement, Matter},
     lexical::{Reading, agree, never},
     question::{self, Question},
 };
@@ -24,8 +26,18 @@ pub(crate) struct Candidate {
     pub(crate) key: String,
     pub(crate) entry: Entry,
     pub(crate) similarity: f32,
-    /// True where the question is the very same.
-    pub(crate) exact: bool,
+    pub(crate) kind: Kind,
+}
+
+/// The way in which a kept reply's question is this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It is the very same.
+    Exact,
+    /// It is being answered now, to the very same question.
+    UnderWay,
+    /// The checks agree on it, or `doubtful`: they do not know enough.
+    Near { question: String, doubtful: bool },
 }
 
 /// One request, and where its reply is kept.
@@ -38,8 +50,15 @@ pub(crate) struct Search {
 
 /// The outcome of a search.
 pub(crate) enum Looked {
-    /// This reply answers the question.
+    /// This reply answers the question, or would if the judge agreed.
     Same(Candidate),
+    /// Another exchange is getting the reply to the very same question; this one's is kept if that
+    /// one fails.
+    Joined {
+        found: Candidate,
+        partition: Partition,
+        vector: Vector,
+    },
     /// None does, for a reason in a word; the one that comes is kept.
     New {
         why: &'static str,
@@ -103,7 +122,7 @@ impl SemanticCache {
         wrong: Option<Option<String>>,
     ) -> Result<Looked, &'static str> {
         let fresh = control.refresh || wrong.is_some();
-        if !fresh && let Some(found) = exact(control, &search.key)? {
+        if !fresh && let Some(found) = exact(control, &search.key, false)? {
             return Ok(Looked::Same(found));
         }
         let ids = &search.question.ids;
@@ -127,38 +146,128 @@ impl SemanticCache {
             self.forget(search, &reading, near, entry.as_deref());
             return Ok(new("wrong"));
         }
-        let mut why = None;
-        for neighbour in near {
-            match self.differs(control, &reading, &neighbour) {
-                None => {
-                    return Ok(Looked::Same(Candidate {
-                        key: neighbour.key,
-                        entry: neighbour.entry,
-                        similarity: neighbour.similarity,
-                        exact: false,
-                    }));
-                }
-                Some(reason) => why = why.or(Some(reason)),
-            }
+        let why = match self.choose(control, &reading, near) {
+            Ok(found) => match self.refused_by_judge(search, &found) {
+                None => return Ok(Looked::Same(found)),
+                Some(why) => why,
+            },
+            Err(why) => why,
+        };
+        // only now: whoever joins waits for another's reply, and what is near is there already
+        if self.file.share
+            && self.file.mode == Mode::Serve
+            && let Some(found) = exact(control, &search.key, true)?
+        {
+            return Ok(match found.kind {
+                Kind::UnderWay => Looked::Joined {
+                    found,
+                    partition,
+                    vector,
+                },
+                _ => Looked::Same(found),
+            });
         }
-        Ok(new(why.unwrap_or("none")))
+        Ok(new(why))
     }
 
-    /// A word why a near question's reply is not this one's.
-    fn differs(
+    /// Chooses the nearest of those on which the checks agree, or else, where there is a judge, the
+    /// nearest of those of which they do not know enough.
+    ///
+    /// # Errors
+    /// The reason in a word why it is none of them.
+    fn choose(
         &self,
         control: &Control,
         reading: &Reading<'_>,
-        neighbour: &Neighbour,
-    ) -> Option<&'static str> {
-        let Some(text) = question::noted(&neighbour.note) else {
-            return Some("note");
-        };
-        if !control.allows(neighbour.entry.age()) {
-            return Some("age");
+        near: Vec<Neighbour>,
+    ) -> Result<Candidate, &'static str> {
+        let (mut why, mut doubt) = (None, None);
+        for neighbour in near {
+            let Some(text) = question::noted(&neighbour.note) else {
+                why = why.or(Some("note"));
+                continue;
+            };
+            if !control.allows(neighbour.entry.age()) {
+                why = why.or(Some("age"));
+                continue;
+            }
+            let other = Reading::new(text, &self.lexicon);
+            let agreed = agree(reading, &other, &self.lexicon);
+            let candidate = |doubtful: bool| Candidate {
+                key: neighbour.key.clone(),
+                entry: neighbour.entry.clone(),
+                similarity: neighbour.similarity,
+                kind: Kind::Near {
+                    question: text.to_owned(),
+                    doubtful,
+                },
+            };
+            match agreed {
+                Ok(()) => return Ok(candidate(false)),
+                Err(reason) => {
+                    why = why.or(Some(reason.word()));
+                    if self.judge.is_some() && doubt.is_none() && reason.is_doubt() {
+                        doubt = Some(candidate(true));
+                    }
+                }
+            }
         }
-        let agreed = agree(reading, &Reading::new(text, &self.lexicon), &self.lexicon);
-        agreed.err().map(|reason| reason.word())
+        doubt.ok_or(why.unwrap_or("none"))
+    }
+
+    /// A word why the judge does not let a candidate be served. In shadow it is asked later, when
+    /// nobody waits.
+    fn refused_by_judge(&self, search: &Search, found: &Candidate) -> Option<&'static str> {
+        let Kind::Near { question, doubtful } = &found.kind else {
+            return None;
+        };
+        let judge = self.judge.as_ref()?;
+        let known = !doubtful && (judge.only_doubtful() || self.has_enough(&found.key));
+        if self.file.mode == Mode::Shadow || known {
+            return None;
+        }
+        match self.judged(judge, search, &found.key, question, *doubtful) {
+            Judgement::Yes => None,
+            Judgement::No => Some("judge"),
+            _ => Some("unjudged"),
+        }
+    }
+
+    /// True if what was seen of an entry itself suffices.
+    fn has_enough(&self, key: &str) -> bool {
+        let known = evidence::read(&evidence::of(key)).unwrap_or_default();
+        self.bound.chance(known.counts, Counts::default()) >= 1.0
+    }
+
+    /// Asks the judge, and counts its verdict among the entry's comparisons. A no to what the checks
+    /// doubted says nothing against the entry.
+    pub(crate) fn judged(
+        &self,
+        judge: &Judge,
+        search: &Search,
+        entry: &str,
+        earlier: &str,
+        doubtful: bool,
+    ) -> Judgement {
+        let ttl = self.file.ttl.0;
+        let matter = Matter {
+            entry,
+            earlier,
+            new: &search.question.text,
+            key: &search.key,
+        };
+        let (judgement, remembered) = judge.judge(&matter, ttl);
+        let verdict = match judgement {
+            Judgement::Yes => Verdict::Agreed,
+            Judgement::No if !doubtful => Verdict::Disagreed,
+            _ => return judgement,
+        };
+        if !remembered {
+            let count = |known: &mut Evidence| known.counts.count(verdict);
+            evidence::change(&evidence::of(entry), ttl, count);
+            evidence::change(&search.pool, ttl, count);
+        }
+        judgement
     }
 
     /// Evicts what would have answered this question, and the entry that did; all of them have
@@ -185,6 +294,9 @@ impl SemanticCache {
                 continue;
             }
             metrics::count("evicted", 1);
+            if self.judge.is_some() {
+                judge::forget_text(&key);
+            }
             if self.learns() {
                 let disagreed = |known: &mut Evidence| {
                     known.counts.count(Verdict::Disagreed);
@@ -196,16 +308,20 @@ impl SemanticCache {
     }
 }
 
-fn exact(control: &Control, key: &str) -> Result<Option<Candidate>, &'static str> {
-    match replies::find(key, false).map_err(word_of)? {
-        Found::Kept(entry) if control.allows(entry.age()) => Ok(Some(Candidate {
-            key: key.to_owned(),
-            entry,
-            similarity: 1.0,
-            exact: true,
-        })),
-        _ => Ok(None),
-    }
+/// Looks for the reply to the very same question. With `share`, one that is under way is joined, and
+/// where there is none this exchange leads.
+fn exact(control: &Control, key: &str, share: bool) -> Result<Option<Candidate>, &'static str> {
+    let (entry, kind) = match replies::find(key, share).map_err(word_of)? {
+        Found::Kept(entry) if control.allows(entry.age()) => (entry, Kind::Exact),
+        Found::UnderWay(entry) if share => (entry, Kind::UnderWay),
+        Found::Kept(_) | Found::UnderWay(_) | Found::Absent => return Ok(None),
+    };
+    Ok(Some(Candidate {
+        key: key.to_owned(),
+        entry,
+        similarity: 1.0,
+        kind,
+    }))
 }
 
 /// A word for an error of the store.

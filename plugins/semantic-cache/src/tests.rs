@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::SemanticCache;
 
 mod evidence;
+mod judge;
 mod partitions;
+mod sharing;
 
 const RESET: &str = "How do I reset my password?";
 const FORGOT: &str = "I forgot my password, how do I change it?";
@@ -267,6 +269,15 @@ fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
         { "mode": "on" } => "mode",
         { "trust": "never" } => "trust",
         { "verify": "model" } => "verify",
+        { "verify": { "model": { "url": "http://j/v1" } } } => "verify.model: the key `model` is missing",
+        { "verify": { "model": { "url": "j/v1", "model": "m" } } } => "verify.model.url: expected an address",
+        { "verify": { "model": { "url": "http://j/v1", "model": "" } } } => "verify.model.model: expected the name",
+        { "verify": { "model": { "url": "http://j/v1", "model": "m", "timeout": "0s" } } } => "verify.model.timeout: expected more than 0",
+        { "verify": { "model": { "url": "http://j/v1", "model": "m", "timeout": "6s" } } } => "verify.model.timeout: expected more than 0",
+        { "verify": { "model": { "url": "http://j/v1", "model": "m", "ask": "never" } } } => "verify.model.ask",
+        { "verify": { "model": { "url": "http://j/v1", "model": "m", "parameters": { "n": 2 } } } } => "verify.model.parameters.n: ",
+        { "verify": { "model": { "url": "http://j/v1", "model": "m", "parameters": { "top_p": 0.5 } } } } => "verify.model.parameters.top_p",
+        { "share": "always" } => "share",
         { "ignore": ["/messages"] } => "ignore[0]: without `/messages`",
         { "members": ["web_search_options"] } => "members[0]: with `web_search_options`",
         { "vary": ["a b"] } => "vary[0]: expected the name of a header",

@@ -95,6 +95,26 @@ impl Reason {
             Self::Nothing => "nothing",
         }
     }
+
+    /// True where nothing was found to differ, and it is only not known that the two are the same:
+    /// somebody who knows more words may say so.
+    pub const fn is_doubt(self) -> bool {
+        match self {
+            Self::Quality | Self::Person | Self::Substitution | Self::Addition | Self::Nothing => {
+                true
+            }
+            Self::Long
+            | Self::Language
+            | Self::Number
+            | Self::Identifier
+            | Self::Quotation
+            | Self::Negation
+            | Self::Name
+            | Self::Interrogative
+            | Self::Opposite
+            | Self::Order => false,
+        }
+    }
 }
 
 impl Never {
