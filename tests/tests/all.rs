@@ -85,6 +85,7 @@ mod all {
     mod rooms;
     mod sdks;
     mod semantic_cache;
+    mod semantic_cache_faults;
     mod settlement;
     mod signed;
     mod stale_connections;
