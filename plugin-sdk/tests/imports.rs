@@ -87,6 +87,10 @@ fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
         ("response-cache", &["replies"]),
         ("tier-router", &["values"]),
         ("semantic-cache", &["replies", "embeddings", "values"]),
+        (
+            "semantic-cache-judge",
+            &["replies", "embeddings", "values", "fetch"],
+        ),
     ] {
         let expected = expected.iter().copied().collect();
         assert_eq!(granted(&imports(name)), expected, "{name}");

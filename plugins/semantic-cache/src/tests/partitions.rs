@@ -1,9 +1,16 @@
 //! The parts that two requests must have in common to share an answer.
 
-use outrigger_sdk::{Request, bench};
+use std::collections::HashMap;
+
+use cache_rules::Control;
+use outrigger_sdk::{
+    Dialect, Request,
+    bench::{self, Bench},
+};
 use serde_json::{Value, json};
 
 use super::{FORGOT, RESET, cache, of, says, with};
+use crate::SemanticCache;
 
 fn messages(question: &str) -> Value {
     json!([{ "role": "system", "content": "Help." }, { "role": "user", "content": question }])
@@ -74,4 +81,71 @@ fn vectors_of_another_length_are_never_near() {
     assert_eq!(says(&bench, of(messages(RESET))), "miss");
     bench::vectors([(FORGOT, [1.0, 0.0, 0.0])]);
     assert_eq!(says(&bench, of(messages(FORGOT))), "miss");
+}
+
+/// Requests, each of which is compared with all others: two million pairs, of which every second
+/// request differs from the one before in one thing at most.
+const REQUESTS: usize = 2_000;
+/// Values of each thing, some of which are parts of others, or look like what separates them.
+const VALUES: [&str; 4] = ["a", "aa", "a\",\"", "á"];
+
+/// All that a reply's key is made of, by number: whose it is and how it is sent, then the body.
+const OUTSIDE: usize = 5;
+const THINGS: usize = 13;
+
+fn random(things: [usize; THINGS]) -> Request {
+    let value = |thing: usize| VALUES[things[thing]];
+    let number = |thing: usize| things[thing] + 1;
+    let body = json!({
+        "model": value(5),
+        "messages": [
+            { "role": "system", "content": value(6) },
+            { "role": "user", "content": value(7) },
+            { "role": "assistant", "content": "Yes?" },
+            { "role": "user", "content": format!("How do I {}?", value(8)) },
+        ],
+        "tools": [{ "type": "function", "function": { "name": "f", "description": value(9) } }],
+        "response_format": { "type": "json_schema", "json_schema": { "name": "n", "schema": { "title": value(10) } } },
+        "max_tokens": number(11),
+        "seed": number(12),
+    });
+    Request::from_json(Dialect::OpenaiChat, body)
+        .with_tag("tenant", value(0))
+        .with_caller(value(1))
+        .with_header("openai-organization", value(2))
+        .with_header("x-mine", value(3))
+        .with_path("POST", &format!("/v1/chat/completions?v={}", things[4]))
+}
+
+#[test]
+fn no_two_of_two_million_pairs_that_differ_share_a_key_or_more_than_they_should() {
+    let config = json!({ "tool_calls": true, "without_temperature": true, "vary": ["x-mine"] });
+    let policy = Bench::<SemanticCache>::new(config).unwrap().policy();
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) as usize % below
+    };
+    let (mut keys, mut partitions) = (HashMap::new(), HashMap::new());
+    let mut things = [0; THINGS];
+    for at in 0..REQUESTS {
+        match at % 2 {
+            0 => things = things.map(|_| next(VALUES.len())),
+            _ => things[next(THINGS)] = next(VALUES.len()),
+        }
+        let Ok(search) = policy.read(&random(things), &Control::default()) else {
+            panic!("it is left alone: {things:?}");
+        };
+        let whose = things.first_chunk::<OUTSIDE>().copied().unwrap();
+        assert_eq!(*keys.entry(search.key).or_insert(things), things);
+        assert_eq!(*partitions.entry(search.parts).or_insert(whose), whose);
+    }
+    let distinct = |of: usize| (REQUESTS / 2..REQUESTS).contains(&of);
+    assert!(
+        distinct(keys.len()) && partitions.len() < REQUESTS / 2,
+        "{}",
+        partitions.len()
+    );
 }
