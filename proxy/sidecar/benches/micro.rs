@@ -64,6 +64,7 @@ const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
 const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
 mod near;
+mod semantic;
 mod texts;
 
 use texts::{clean, csv, dense, prompt};
@@ -136,7 +137,8 @@ impl Estimates for Plain {
     }
 }
 
-fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
+/// Reads a built policy.
+fn wasm(name: &str) -> Vec<u8> {
     let folder = std::env::var_os("OUTRIGGER_POLICIES").map_or_else(
         || {
             PathBuf::from(concat!(
@@ -147,11 +149,14 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
         PathBuf::from,
     );
     let file = folder.join(format!("{name}.wasm"));
-    let bytes = std::fs::read(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `make policies`", file.display()));
+    std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `make policies`", file.display()))
+}
+
+fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
     let source = Source {
         name: name.to_owned(),
-        bytes,
+        bytes: wasm(name),
         config: config.to_owned(),
         grants: Grants::default().with(&LIMITS),
         limits: PolicyLimits::default(),
@@ -356,6 +361,12 @@ fn main() {
         .build()
         .unwrap();
     let (kept, question) = &runtime.block_on(near::kept());
+    let semantic = |kept| semantic::Cache::of(kept, wasm("semantic-cache"));
+    let (semantic, semantic_small) = (
+        &runtime.block_on(semantic(10_000)),
+        &runtime.block_on(semantic(4)),
+    );
+    let embedder = &runtime.block_on(semantic::embedder());
     let cases = [
         case!("policy_call", 1, {
             let (_, turn) = noop.start().unwrap().on_request(call(ask_small())).await;
@@ -435,6 +446,11 @@ fn main() {
             drop(reservation.unwrap().settle(&[400]));
         }),
         case!("nearest_of_10000", 1, near::find(kept, question).await),
+        // Four candidates, of which the checks refuse three; then all but the search; then nothing near.
+        case!("semantic_hit_of_10000", 1, semantic.hit().await),
+        case!("semantic_hit_of_4", 1, semantic_small.hit().await),
+        case!("semantic_miss_of_10000", 1, semantic.miss().await),
+        case!("embedding_cached", 1, semantic::embed(embedder).await),
         Case {
             name: "stream_event",
             per: EVENTS,

@@ -37,13 +37,13 @@ pub(crate) async fn find(stores: &Stores, vector: &Arc<Vector>) {
 }
 
 /// A vector whose cosine with any other is about 0.5.
-fn vector(numbers: &mut impl FnMut() -> f32) -> Arc<Vector> {
+pub(crate) fn vector(numbers: &mut impl FnMut() -> f32) -> Arc<Vector> {
     let own = (0..DIMENSIONS).map(|n| numbers() + if n % 2 == 0 { 0.3 } else { -0.3 });
     Arc::new(Vector::new("bench".into(), own.collect()).unwrap())
 }
 
 /// Numbers from -0.5 to 0.5 that look random.
-fn numbers() -> impl FnMut() -> f32 {
+pub(crate) fn numbers() -> impl FnMut() -> f32 {
     let mut state = 88_172_645_463_325_252_u64;
     move || {
         state ^= state << 13;
