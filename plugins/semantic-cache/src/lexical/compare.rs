@@ -8,6 +8,8 @@ use super::{
 
 /// Items of a question that are compared: more are no short question.
 const MOST: usize = 48;
+/// Items in common that are few: there a small word may say all.
+const FEW: usize = 2;
 /// Words that ask for something of their own kind. `how`, `what` and a question for yes or no may
 /// stand for each other where the rest is the same.
 const STRONG: [&str; 5] = ["who", "where", "time", "amount", "why"];
@@ -47,10 +49,12 @@ pub fn agree(a: &Reading<'_>, b: &Reading<'_>, lexicon: &Lexicon) -> Result<(), 
     let others = !a.persons.iter().any(|person| b.persons.contains(person));
     let persons = !a.persons.is_empty() && !b.persons.is_empty();
     refuse(same && persons && others, Reason::Person)?;
-    let shared = |item: &Item<'_>| {
-        item.weight == Weight::Heavy && b.items.iter().any(|other| other.alike(item))
-    };
-    refuse(!a.items.iter().any(shared), Reason::Nothing)?;
+    let shared = shared(&a, &b).max(shared(&b, &a));
+    refuse(shared == 0, Reason::Nothing)?;
+    refuse(
+        shared <= FEW && contents_differ(&a, &b),
+        Reason::Interrogative,
+    )?;
     refuse(names(&a_left) && names(&b_left), Reason::Substitution)?;
     refuse(!same, Reason::Addition)
 }
@@ -60,6 +64,26 @@ fn refuse(if_so: bool, why: Reason) -> Result<(), Reason> {
         true => Err(why),
         false => Ok(()),
     }
+}
+
+/// The number of heavy items of one that the other has, too.
+fn shared(of: &Content<'_>, other: &Content<'_>) -> usize {
+    let has = |item: &&Item<'_>| {
+        item.weight == Weight::Heavy && other.items.iter().any(|known| known.alike(item))
+    };
+    of.items.iter().filter(has).count()
+}
+
+/// True if of two questions for what something is one asks for what is in it, or on it: `What is in
+/// fabric softener?`, `What fabric softener do you use?`
+fn contents_differ(a: &Content<'_>, b: &Content<'_>) -> bool {
+    let what = |content: &Content<'_>| content.asks == ["what"];
+    let inside = |content: &Content<'_>, name| content.directions.iter().any(|(of, _)| *of == name);
+    what(a)
+        && what(b)
+        && ["in", "on"]
+            .iter()
+            .any(|name| inside(a, *name) != inside(b, *name))
 }
 
 /// The items of one that the other does not have.

@@ -26,6 +26,16 @@ const GERMAN: &[&str] = &[
     "s", "t",
 ];
 
+/// English nouns that are fields of their own, and no form of the verb in them: `stock marketing` is
+/// no `stock market`.
+const FIELDS: [&str; 5] = [
+    "marketing",
+    "engineering",
+    "accounting",
+    "housing",
+    "clothing",
+];
+
 /// Returns a letter in lower case without its accent.
 pub(super) fn plain(letter: char) -> char {
     match letter {
@@ -56,6 +66,9 @@ pub(super) fn fold(word: &str) -> String {
 
 /// Returns what is left of a folded word without its ending.
 pub(super) fn stem(word: &str, language: Language) -> &str {
+    if language == Language::English && FIELDS.contains(&word) {
+        return word;
+    }
     let endings = match language {
         Language::English => ENGLISH,
         Language::German => GERMAN,
