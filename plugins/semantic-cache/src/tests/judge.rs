@@ -271,6 +271,24 @@ fn a_no_says_something_against_the_entry_only_where_the_checks_agreed() {
 }
 
 #[test]
+fn a_judge_that_fails_three_times_is_left_alone_for_half_a_minute() {
+    let bench = judged_cache(json!({ "share": false }), json!({}));
+    canned([Canned::url(URL).status(503)]);
+    let kiosk = |n: usize| chat(&format!("{KIOSK}{}", "!".repeat(n)));
+    bench::vectors((0..7).map(|n| (format!("{KIOSK}{}", "!".repeat(n)), [0.97, 0.24])));
+    for n in 0..5 {
+        assert_eq!(says(&bench, kiosk(n)), "miss; reason=unjudged");
+    }
+    assert_eq!(
+        (judged("failed"), judged("resting"), fetched().len()),
+        (3, 2, 3)
+    );
+    bench::advance(Duration::from_secs(31));
+    saying("NO");
+    assert_eq!(says(&bench, kiosk(5)), "miss; reason=judge");
+}
+
+#[test]
 fn in_shadow_it_is_asked_when_nobody_waits_any_more() {
     let bench = judged_cache(json!({ "mode": "shadow", "trust": "earned" }), json!({}));
     for (verdict, compared) in [("YES", 1), ("NO", 1)] {
