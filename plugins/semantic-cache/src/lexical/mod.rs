@@ -100,9 +100,7 @@ impl Reason {
     /// somebody who knows more words may say so.
     pub const fn is_doubt(self) -> bool {
         match self {
-            Self::Quality | Self::Person | Self::Substitution | Self::Addition | Self::Nothing => {
-                true
-            }
+            Self::Substitution | Self::Addition | Self::Nothing => true,
             Self::Long
             | Self::Language
             | Self::Number
@@ -111,7 +109,9 @@ impl Reason {
             | Self::Negation
             | Self::Name
             | Self::Interrogative
+            | Self::Person
             | Self::Opposite
+            | Self::Quality
             | Self::Order => false,
         }
     }
