@@ -228,6 +228,7 @@ fn an_embedder_that_changes_or_gives_no_vectors_costs_hits_and_no_answer() {
     });
     let sidecar = Sidecar::start(&config(&provider, &embedder, SERVES, ""));
     settled(&sidecar, RESET, &[]);
+    let calls = provider.count();
     let asks = [
         // another number of dimensions
         ("How do I reset a password?", "miss none"),
@@ -245,7 +246,7 @@ fn an_embedder_that_changes_or_gives_no_vectors_costs_hits_and_no_answer() {
         "it gives vectors again"
     );
     let failed = counted(&sidecar, "_misses", &["reason=\"embedder\""]);
-    assert_eq!((failed, provider.count()), (4.0, 6));
+    assert_eq!((failed, provider.count()), (4.0, calls + 5));
 }
 
 #[test]
@@ -274,15 +275,17 @@ fn a_redis_that_is_lost_in_the_midst_costs_hits_and_no_answer() {
     let sidecar = Sidecar::start(&config(&provider, &embedder, SERVES, &state));
     settled(&sidecar, RESET, &[]);
     eventually("it is found by meaning", || {
-        says(&sidecar, FORGOT, &[]) == "semantic"
+        // "hit", if the store was too slow before and the question has an entry of its own
+        ["semantic", "hit"].contains(&says(&sidecar, FORGOT, &[]).as_str())
     });
     drop(redis);
-    let calls = provider.count();
+    let lost = || counted(&sidecar, "_misses", &["reason=\"store\""]);
+    let (calls, before) = (provider.count(), lost());
     for question in [RESET, FORGOT, RESET] {
         assert_eq!(says(&sidecar, question, &[]), "miss store");
     }
     assert_eq!(provider.count(), calls + 3);
-    assert_eq!(counted(&sidecar, "_misses", &["reason=\"store\""]), 3.0);
+    assert_eq!(lost(), before + 3.0);
 }
 
 #[test]
@@ -376,6 +379,9 @@ fn a_judge_outside_decides_on_what_the_checks_doubt_and_its_failure_is_a_miss() 
     let name = "semantic-cache-judge";
     let sidecar = Sidecar::start(&named(name, &grants, &provider, &embedder, &policy, ""));
     settled(&sidecar, RESET, &[]);
+    eventually("the beginning of its answer is kept, too", || {
+        sidecar.metric("outrigger_plugin_calls_total", &["phase=\"end\""]) >= 1.0
+    });
     assert_eq!(says(&sidecar, KIOSK, &[]), "miss unjudged");
     assert_eq!(says(&sidecar, FORGOT, &[]), "miss unjudged");
     let disable = "How do I disable my password?";

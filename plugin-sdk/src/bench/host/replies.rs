@@ -89,7 +89,7 @@ impl Replies {
         if let Some(kept) = live {
             return Found::Kept(kept.entry(now));
         }
-        match self.leading.get(key) {
+        match self.leading.get(key).filter(|_| share) {
             Some((_, since)) => Found::UnderWay(Entry {
                 id: "under-way".into(),
                 age_ms: milliseconds(now.saturating_sub(*since)),

@@ -20,6 +20,7 @@ mod faults;
 mod kept;
 mod lossy;
 mod near;
+mod near_time;
 mod servers;
 mod targets;
 
