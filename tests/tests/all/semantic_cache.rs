@@ -158,7 +158,7 @@ fn in_a_redis_with_vector_sets_other_words_are_served_and_other_questions_are_no
     let Some(redis) = Redis::with_vectors() else {
         return;
     };
-    let state = format!("state: {{ redis: \"{}\" }}\n", redis.url());
+    let state = format!("state: {{ redis: \"{}\", timeout: 1s }}\n", redis.url());
     other_words_are_served_and_other_questions_are_not(&state);
 }
 

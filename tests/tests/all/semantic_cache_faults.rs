@@ -271,7 +271,7 @@ fn a_redis_that_is_lost_in_the_midst_costs_hits_and_no_answer() {
         return;
     };
     let (provider, embedder) = (provider(), embedder());
-    let state = format!("state: {{ redis: \"{}\" }}\n", redis.url());
+    let state = format!("state: {{ redis: \"{}\", timeout: 1s }}\n", redis.url());
     let sidecar = Sidecar::start(&config(&provider, &embedder, SERVES, &state));
     settled(&sidecar, RESET, &[]);
     eventually("it is found by meaning", || {
