@@ -79,7 +79,11 @@ impl Cache {
                 .with(&REPLIES)
                 .with(&EMBEDDINGS)
                 .with(&VALUES),
-            limits: PolicyLimits::default(),
+            // so that it runs in a debug build, too
+            limits: PolicyLimits {
+                cpu: Duration::from_secs(5),
+                ..PolicyLimits::default()
+            },
         };
         let cache = Self {
             program: loader.load(source).unwrap(),
