@@ -100,8 +100,13 @@ impl Policy for SemanticCache {
             request.set_header(ENTRY, "");
         }
         let control = Control::take(request);
-        match self.read(request, &control) {
-            Ok(search) => match self.look(&control, &search, wrong.then_some(entry)) {
+        let read = self.read(request, &control);
+        let looked = read.map(|(search, reading)| {
+            let looked = self.look(&control, &search, &reading, wrong.then_some(entry));
+            (search, looked)
+        });
+        match looked {
+            Ok((search, looked)) => match looked {
                 Ok(Looked::Same(found)) => self.answer(request, search, found),
                 Ok(Looked::New {
                     why,

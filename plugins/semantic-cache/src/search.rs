@@ -68,12 +68,12 @@ pub(crate) enum Looked {
 }
 
 impl SemanticCache {
-    /// Reads what is looked for, or says in a word why this request is left alone.
+    /// Reads what is looked for and what its question says, or says in a word why this request is left alone.
     pub(crate) fn read(
         &self,
         request: &Request,
         control: &Control,
-    ) -> Result<Search, &'static str> {
+    ) -> Result<(Search, Reading<'_>), &'static str> {
         if control.bypass {
             return Err("asked");
         }
@@ -103,12 +103,13 @@ impl SemanticCache {
         let model = request.model().unwrap_or_default().as_bytes();
         let named = parts.iter().map(String::as_bytes);
         let key = digest(named.chain([model, body.as_slice()]));
-        Ok(Search {
+        let search = Search {
             question,
             key,
             pool: format!("pool:{}", digest([whose.as_str()])),
             parts,
-        })
+        };
+        Ok((search, reading))
     }
 
     /// Looks for a reply. `wrong`: the one before was not right, and came from this entry.
@@ -119,6 +120,7 @@ impl SemanticCache {
         &self,
         control: &Control,
         search: &Search,
+        reading: &Reading<'_>,
         wrong: Option<Option<String>>,
     ) -> Result<Looked, &'static str> {
         let fresh = control.refresh || wrong.is_some();
@@ -141,12 +143,11 @@ impl SemanticCache {
         }
         let near = replies::nearest(partition, vector, self.threshold, NEIGHBOURS);
         let near = near.map_err(word_of)?;
-        let reading = Reading::new(&search.question.text, &self.lexicon);
         if let Some(entry) = wrong {
-            self.forget(search, &reading, near, entry.as_deref());
+            self.forget(search, reading, near, entry.as_deref());
             return Ok(new("wrong"));
         }
-        let why = match self.choose(control, &reading, near) {
+        let why = match self.choose(control, reading, near) {
             Ok(found) => match self.refused_by_judge(search, &found) {
                 None => return Ok(Looked::Same(found)),
                 Some(why) => why,

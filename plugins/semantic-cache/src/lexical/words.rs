@@ -3,7 +3,10 @@
 //! The words are in `data/words.txt`. The table is made while the policy is configured, and is part
 //! of its image.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use super::{Language, stem};
 
@@ -68,15 +71,40 @@ pub(super) struct Class {
     pub(super) name: &'static str,
 }
 
+/// FNV-1a. The table is fixed, so nobody can fill it with words that collide, and a question's words
+/// are looked up a hundred times.
+#[derive(Debug, Clone)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Table = HashMap<String, Vec<Class>, BuildHasherDefault<Fnv>>;
+
 /// All words.
 #[derive(Debug, Clone)]
 pub struct Lexicon {
     /// By the word as it is written, and without accents; phrases with `_`.
-    exact: HashMap<String, Vec<Class>>,
+    exact: Table,
     /// By the word's stem, for each language.
-    stems: [HashMap<String, Vec<Class>>; Language::ALL.len()],
+    stems: [Table; Language::ALL.len()],
     /// First words of phrases.
-    begins: HashSet<String>,
+    begins: HashSet<String, BuildHasherDefault<Fnv>>,
 }
 
 impl Default for Lexicon {
@@ -89,9 +117,9 @@ impl Lexicon {
     /// Makes the table. It takes milliseconds: once, while a policy is configured.
     pub fn new() -> Self {
         let mut lexicon = Self {
-            exact: HashMap::new(),
+            exact: Table::default(),
             stems: Default::default(),
-            begins: HashSet::new(),
+            begins: HashSet::default(),
         };
         let rows: Vec<(&str, Class)> = WORDS.lines().flat_map(row).collect();
         for (word, class) in &rows {

@@ -135,7 +135,7 @@ fn no_two_of_two_million_pairs_that_differ_share_a_key_or_more_than_they_should(
             0 => things = things.map(|_| next(VALUES.len())),
             _ => things[next(THINGS)] = next(VALUES.len()),
         }
-        let Ok(search) = policy.read(&random(things), &Control::default()) else {
+        let Ok((search, _)) = policy.read(&random(things), &Control::default()) else {
             panic!("it is left alone: {things:?}");
         };
         let whose = things.first_chunk::<OUTSIDE>().copied().unwrap();
