@@ -3,7 +3,7 @@
 //!
 //! The questions and the answer were written by strangers, so they go as the strings of one JSON
 //! object, which none of them can leave, and the verdict is one word. Whatever else comes is no
-//! verdict, and without one nothing is served. It is never asked about what the
+//! verdict, and without one nothing is served. It is never consulted about what the
 //! [lexical](crate::lexical) checks find to differ: those refusals are nobody's to overrule.
 //!
 //! `fetch` has to be granted with a host to a policy that uses it anywhere in its code. So the one
@@ -53,7 +53,7 @@ pub(crate) struct File {
     parameters: BTreeMap<String, Parameter>,
 }
 
-/// The candidates that the judge is asked about, of those that the checks do not find to differ.
+/// The candidates that are put to the judge, of those that the checks do not find to differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Ask {
@@ -112,7 +112,7 @@ pub(crate) enum Judgement {
     Slow,
     /// It could not be called, or answered with an error, or with too much.
     Failed,
-    /// It has failed too often to be asked now.
+    /// It has failed too often to be called now.
     Resting,
     /// Nothing is known of the answer that it would have to judge.
     Unknown,
@@ -199,7 +199,7 @@ impl TryFrom<File> for Judge {
 }
 
 impl Judge {
-    /// True if it is not asked about what the checks agree on.
+    /// True if what the checks agree on is not put to it.
     pub(crate) const fn only_doubtful(&self) -> bool {
         self.doubtful
     }
@@ -228,7 +228,7 @@ impl Judge {
         let judgement = self.ask(matter, &String::from_utf8_lossy(&answer));
         let took = clock::monotonic().saturating_sub(begun);
         metrics::observe("judge_seconds", took.as_secs_f64());
-        // what is not remembered is asked for again, and a failure that is not counted is one fewer
+        // what is not remembered is judged again, and a failure that is not counted is one fewer
         let _ = match judgement {
             Judgement::Yes | Judgement::No => {
                 values::set(&remembered, judgement.word().as_bytes(), Some(ttl))

@@ -3,7 +3,7 @@
 //!
 //! Two requests may meet only where all but their last question is the same (the proxy's
 //! partition). An embedder finds the questions that are near; the [`lexical`] checks refuse those
-//! that differ in what an embedder hardly sees; a [`judge`] may be asked about the rest; and an entry
+//! that differ in what an embedder hardly sees; the rest may be put to a [`judge`]; and an entry
 //! is served as often as comparisons of its answer with new ones allow. When in doubt a request goes
 //! on as if this policy were not there.
 
@@ -233,7 +233,7 @@ impl SemanticCache {
             }
             return;
         };
-        // in shadow the judge is asked now, when nobody waits: what it refuses would not have been
+        // in shadow the judge is called now, when nobody waits: what it refuses would not have been
         // served, so its answer says nothing
         if self.file.mode == Mode::Shadow
             && let (Some(judge), Kind::Near { question, doubtful }) = (&self.judge, &compared.kind)

@@ -29,7 +29,7 @@ pub(crate) struct Candidate {
     pub(crate) kind: Kind,
 }
 
-/// The way in which a kept reply's question is this one.
+/// The relation of a kept reply's question to this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// It is the very same.
@@ -216,7 +216,7 @@ impl SemanticCache {
         doubt.ok_or(why.unwrap_or("none"))
     }
 
-    /// A word why the judge does not let a candidate be served. In shadow it is asked later, when
+    /// A word why the judge does not let a candidate be served. In shadow it is called later, when
     /// nobody waits.
     fn refused_by_judge(&self, search: &Search, found: &Candidate) -> Option<&'static str> {
         let Kind::Near { question, doubtful } = &found.kind else {

@@ -93,11 +93,11 @@ impl Cache {
         assert_eq!(decision, Decision::Forward, "nothing is kept");
         let partition = call.claims.partitions[0];
         for n in 0..kept {
-            let (vector, asked) = match NEAR.iter().rev().nth(n) {
-                Some(asked) => (beside(&question, 0.02 + 0.02 * (4 - n) as f32, n), *asked),
+            let (vector, text) = match NEAR.iter().rev().nth(n) {
+                Some(text) => (beside(&question, 0.02 + 0.02 * (4 - n) as f32, n), *text),
                 None => (vector(&mut numbers), "What was the question?"),
             };
-            keep(&stores, partition, &n.to_string(), vector, asked).await;
+            keep(&stores, partition, &n.to_string(), vector, text).await;
         }
         cache
     }
@@ -126,11 +126,11 @@ impl Cache {
     }
 }
 
-async fn keep(stores: &Stores, partition: Partition, key: &str, vector: Arc<Vector>, asked: &str) {
+async fn keep(stores: &Stores, partition: Partition, key: &str, vector: Arc<Vector>, text: &str) {
     let near = Near {
         partition,
         vector,
-        note: format!("\u{1}{asked}").into(),
+        note: format!("\u{1}{text}").into(),
     };
     let (reply, hour) = (Bytes::from_static(b"an answer"), Duration::from_secs(3600));
     let replies = stores.replies();

@@ -1,4 +1,4 @@
-//! The judge: what it is asked, what counts as its verdict, and what becomes of one.
+//! The judge: what is put to it, what counts as its verdict, and what becomes of one.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const URL: &str = "http://judge.example/v1/chat/completions";
-/// The checks do not know what a kiosk is, and that it is more than was asked before.
+/// The checks do not know what a kiosk is, and that it is more than the earlier question says.
 const KIOSK: &str = "How do I reset my password at the kiosk?";
 
 fn judged_cache(config: Value, model: Value) -> Bench<SemanticCache> {
