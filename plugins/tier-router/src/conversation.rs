@@ -51,39 +51,67 @@ impl Sticky {
     }
 }
 
+/// The tier of a conversation's turns so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) tier: usize,
+    /// A reply of a lower tier was not fit, so that the conversation never moves down.
+    pub(crate) escalated: bool,
+}
+
+/// Behind the tier's model, which has no space in it, in the store.
+const ESCALATED: &str = " escalated";
+
 impl Turn {
     /// Returns the tier of the turns before; `None` for a first turn, and where it is forgotten.
-    pub(crate) fn kept(&self, tiers: &[Tier]) -> Option<usize> {
+    pub(crate) fn kept(&self, tiers: &[Tier]) -> Option<Kept> {
         if self.first {
             return None;
         }
-        match values::get(&self.key) {
-            Ok(kept) => {
-                let kept = kept?;
-                tiers.iter().position(|tier| tier.model.as_bytes() == kept)
-            }
-            Err(_) => {
-                metrics::count("store_failed", 1);
-                None
-            }
-        }
+        let Ok(kept) = values::get(&self.key) else {
+            metrics::count("store_failed", 1);
+            return None;
+        };
+        let kept = String::from_utf8(kept?).ok()?;
+        let (model, escalated) = match kept.strip_suffix(ESCALATED) {
+            Some(model) => (model, true),
+            None => (kept.as_str(), false),
+        };
+        let tier = tiers.iter().position(|tier| tier.model == model)?;
+        Some(Kept { tier, escalated })
     }
 
-    /// Has the next turns begin on this tier.
-    pub(crate) fn keep(&self, tier: &Tier) {
-        if values::set(&self.key, tier.model.as_bytes(), Some(self.ttl)).is_err() {
+    /// Has the next turns begin on this tier; where it is escalated, they stay there or go up.
+    pub(crate) fn keep(&self, tier: &Tier, escalated: bool) {
+        let mut value = tier.model.clone();
+        if escalated {
+            value.push_str(ESCALATED);
+        }
+        if values::set(&self.key, value.as_bytes(), Some(self.ttl)).is_err() {
             metrics::count("store_failed", 1);
         }
     }
 }
 
-/// FNV-1a's beginning: a conversation's name is no secret, and hides nothing.
+/// FNV-1a's beginning. Eight bytes are taken at a time: a conversation's name is no secret, and hides
+/// nothing.
 const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+/// 2^64 by the golden ratio, odd: Knuth's multiplier.
+const RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn hashed(hash: u64, text: &str) -> u64 {
-    let length = (text.len() as u64).to_le_bytes();
-    let head = text.bytes().take(HEAD);
-    head.chain(length).fold(hash, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    let head = text.as_bytes().get(..HEAD).unwrap_or(text.as_bytes());
+    let length = [text.len() as u64];
+    let words = head.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word.iter_mut()
+            .zip(chunk)
+            .for_each(|(to, from)| *to = *from);
+        u64::from_le_bytes(word)
+    });
+    // The upper half comes down, as a product only carries upwards.
+    words.chain(length).fold(hash, |hash, word| {
+        let product = (hash ^ word).wrapping_mul(RATIO);
+        product ^ (product >> 32)
     })
 }

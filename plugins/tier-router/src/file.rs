@@ -7,9 +7,11 @@ use outrigger_sdk::{
 use serde::Deserialize;
 
 use crate::{
-    TierRouter,
+    Mode, TierRouter,
     conversation::Sticky,
+    fit::{Reading, Why},
     offer::Tier,
+    opinion::{MeaningFile, Opinions, VerdictFile},
     rules::{RuleFile, usual},
 };
 
@@ -28,6 +30,12 @@ pub(crate) struct File {
     budget: Option<Budget>,
     #[serde(default)]
     sticky: StickyFile,
+    #[serde(default)]
+    escalate: Escalate,
+    meaning: Option<MeaningFile>,
+    verdict: Option<VerdictFile>,
+    #[serde(default)]
+    mode: Mode,
     #[serde(default = "yes")]
     explain: bool,
 }
@@ -68,6 +76,42 @@ impl Default for StickyFile {
             per: [Key::Caller].into(),
             time: Span(std::time::Duration::from_secs(86_400)),
             cached: Percent(10),
+        }
+    }
+}
+
+/// Reasons for which a reply is tried again one tier up: `all`, or a list. Whoever writes none pays
+/// for no reply twice.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "EscalateFile")]
+struct Escalate(Vec<Why>);
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected `all`, or a list of `empty`, `refusal`, `schema` and `tool`"
+)]
+enum EscalateFile {
+    All(All),
+    Some(Vec<Why>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum All {
+    All,
+}
+
+impl TryFrom<EscalateFile> for Escalate {
+    type Error = &'static str;
+
+    fn try_from(file: EscalateFile) -> Result<Self, Self::Error> {
+        match file {
+            EscalateFile::All(All::All) => Ok(Self(Why::ALL.into())),
+            EscalateFile::Some(whys) if whys.is_empty() => {
+                Err("the list is empty: leave it out where no reply is tried again")
+            }
+            EscalateFile::Some(whys) => Ok(Self(whys)),
         }
     }
 }
@@ -172,16 +216,29 @@ impl TryFrom<File> for TierRouter {
             ttl: file.sticky.time.0,
             cached: file.sticky.cached.0,
         };
+        let escalate = file.escalate.0;
+        if file.mode == Mode::Shadow && !escalate.is_empty() {
+            return Err("escalate: has no effect in `mode: shadow`".into());
+        }
+        let opinions = Opinions {
+            meaning: file.meaning.map(MeaningFile::read).transpose()?,
+            verdict: file.verdict.map(VerdictFile::read).transpose()?,
+        };
         Ok(Self {
             models,
             tiers,
             rules,
+            opinions,
+            escalate,
+            mode: file.mode,
             fill: file.fill.0.0,
             budget: file.budget,
             sticky: Some(sticky).filter(|sticky| !sticky.ttl.is_zero()),
             explain: file.explain,
             turn: None,
             next: None,
+            judge: None,
+            reading: Reading::default(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Tiers, and what one of them can do for a request as things stand.
 
-use outrigger_sdk::{Request, Target};
+use outrigger_sdk::{Request, Target, Unit};
 
 use crate::signals::{Signal, Signals};
 
@@ -110,6 +110,18 @@ impl Tier {
             () => None,
         }
     }
+}
+
+/// Returns what the exchange would cost as the request stands, in millionths of a dollar. `None`
+/// where nothing has a price.
+pub(crate) fn cost_of_its_own(request: &Request, needs: &Needs) -> Option<u64> {
+    let targets = request.targets();
+    let offer = Offer {
+        targets,
+        short: None,
+    };
+    // A name that is no alias has no targets, and may have a price.
+    (offer.cost(needs, 100)).or_else(|| request.estimate(Unit::Microusd))
 }
 
 impl Offer {

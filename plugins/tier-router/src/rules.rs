@@ -148,6 +148,18 @@ impl Score {
         score
     }
 
+    /// Adds to the sum, and says why.
+    #[cfg(feature = "judged")]
+    pub(crate) fn add(&mut self, add: i32, reason: &str) {
+        self.sum = self.sum.saturating_add(add);
+        self.explain(reason);
+    }
+
+    /// Returns the highest tier that is allowed, where one is named.
+    pub(crate) fn most(&self) -> Option<usize> {
+        self.at_most.map(|most| most.max(self.at_least))
+    }
+
     /// Keeps a tier within the bounds of `at_least` and `at_most`; the former wins.
     pub(crate) fn bound(&self, tier: usize) -> usize {
         let most = self.at_most.map_or(tier, |most| tier.min(most));

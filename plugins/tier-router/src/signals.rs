@@ -133,12 +133,22 @@ fn level(json: &str) -> u64 {
 }
 
 fn code(request: &Request) -> u64 {
-    let marks = |text: &str| text.matches("```").count();
-    let marks: usize = request
-        .last_user()
-        .map(|passage| marks(&passage.text))
-        .sum();
-    marks.div_ceil(2) as u64
+    let passages = request.last_user();
+    let marks: u64 = passages.map(|passage| fences(&passage.text)).sum();
+    marks.div_ceil(2)
+}
+
+/// Counts "```". A search for one byte is many times as fast as one for three.
+fn fences(text: &str) -> u64 {
+    let (mut marks, mut run, mut end) = (0, 0, 0);
+    for (at, mark) in text.match_indices('`') {
+        run = if at == end { run + 1 } else { 1 };
+        end = at + mark.len();
+        if run == 3 {
+            (marks, run) = (marks + 1, 0);
+        }
+    }
+    marks
 }
 
 #[cfg(test)]
@@ -165,6 +175,23 @@ mod tests {
         ];
         for (json, expected) in levels {
             assert_eq!(level(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn fences_are_three_marks_in_a_row() {
+        for text in [
+            "",
+            "a",
+            "`a`",
+            "``",
+            "```",
+            "a```b```",
+            "``` ```` ``````",
+            "``a`",
+            "é```",
+        ] {
+            assert_eq!(fences(text), text.matches("```").count() as u64, "{text}");
         }
     }
 }

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use crate::TierRouter;
 
 mod conversations;
+mod escalation;
+mod shadow;
 
 /// Three tiers that take everything, and whose windows the operator wrote.
-fn config(extra: Value) -> Value {
+pub(crate) fn config(extra: Value) -> Value {
     let tier = |model: &str, window: u64| json!({ "model": model, "window": window, "takes": ["tools", "images"] });
     let tiers = [
         tier("small", 128_000),
@@ -23,11 +25,11 @@ fn config(extra: Value) -> Value {
     merged(json!({ "models": "auto", "tiers": tiers }), extra)
 }
 
-fn router(extra: Value) -> Bench<TierRouter> {
+pub(crate) fn router(extra: Value) -> Bench<TierRouter> {
     Bench::new(config(extra)).unwrap()
 }
 
-fn auto() -> Request {
+pub(crate) fn auto() -> Request {
     Request::chat("auto").user("hi").with_caller("c1")
 }
 
@@ -39,14 +41,14 @@ fn header(exchange: &Exchange<TierRouter>) -> String {
 }
 
 /// The tier's model, and the explanation.
-fn routed(bench: &Bench<TierRouter>, request: Request) -> (String, String) {
+pub(crate) fn routed(bench: &Bench<TierRouter>, request: Request) -> (String, String) {
     let exchange = bench.request(request);
     assert!(exchange.is_forwarded());
     let model = exchange.request.model().unwrap_or_default().to_owned();
     (model, header(&exchange))
 }
 
-fn model(bench: &Bench<TierRouter>, request: Request) -> String {
+pub(crate) fn model(bench: &Bench<TierRouter>, request: Request) -> String {
     routed(bench, request).0
 }
 
@@ -332,6 +334,15 @@ fn configurations_that_would_mean_nothing_are_refused() {
         config { "rules": [{ "if": "tools", "add": 0 }] } => "rules[0]: `add: 0`",
         config { "rules": [{ "if": "tools", "at_least": "huge" }] } => "rules[0]: `huge` is none of `tiers`",
         config { "budget": { "below": "20%", "raise": 0 } } => "budget.raise: expected 1 or more",
+    );
+}
+
+#[cfg(not(feature = "judged"))]
+#[test]
+fn opinions_are_in_the_module_that_has_the_grants_for_them() {
+    assert_config_errors!(TierRouter,
+        config { "meaning": {} } => "meaning: is in the module `tier-router-judged`",
+        config { "verdict": {} } => "verdict: is in the module `tier-router-judged`",
     );
 }
 
