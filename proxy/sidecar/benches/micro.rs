@@ -50,7 +50,7 @@ use policy::{
 use rustix::time::{ClockId, clock_gettime};
 use sandbox::{
     Compiler, Grants, Host, Loader, Options, Source,
-    capabilities::{LIMITS, limits::Limits as _},
+    capabilities::{LIMITS, VALUES, limits::Limits as _},
 };
 
 /// The binary's own.
@@ -62,6 +62,8 @@ const EVENTS: u32 = 100;
 const TRACED: u32 = 500;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
+const TIERS: &str =
+    r#"{"models":"*","tiers":[{"model":"small"},{"model":"medium"},{"model":"large"}]}"#;
 const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
 mod near;
 mod semantic;
@@ -129,7 +131,17 @@ impl Estimates for Plain {
     }
 
     fn candidates(&self, _: &Call) -> Vec<Candidate> {
-        Vec::new()
+        let target = |upstream: &str| Candidate {
+            name: format!("{upstream}/m"),
+            upstream: upstream.to_owned(),
+            model: "m".to_owned(),
+            dialect: "openai".to_owned(),
+            takes: vec!["tools".to_owned(), "images".to_owned()],
+            window: Some(128_000),
+            breaker: "closed".to_owned(),
+            ..Candidate::default()
+        };
+        ["a", "b"].map(target).into()
     }
 
     fn deadline(&self, _: &Call) -> Option<Duration> {
@@ -158,7 +170,7 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
         name: name.to_owned(),
         bytes: wasm(name),
         config: config.to_owned(),
-        grants: Grants::default().with(&LIMITS),
+        grants: Grants::default().with(&LIMITS).with(&VALUES),
         limits: PolicyLimits::default(),
     };
     loader.load(source).unwrap()
@@ -327,6 +339,7 @@ fn main() {
     let noop = load(&loader, "noop", "{}");
     let router = load(&loader, "model-router", ROUTES);
     let redact = load(&loader, "pii-redact", DETECT);
+    let tiers = load(&loader, "tier-router", TIERS);
     let hide = load(&loader, "hide-word", r#"{"hide":"ticket","show":"matter"}"#);
     let three = chain(&[
         ("noop", &noop),
@@ -346,7 +359,7 @@ fn main() {
     let plain: Vec<String> = (0..EVENTS).map(|_| event(" quick fox")).collect();
     let wire = plain.concat();
     // Each case copies what it works on: references.
-    let (noop, three, redacting, hiding) = (&noop, &three, &redacting, &hiding);
+    let (noop, three, redacting, hiding, tiers) = (&noop, &three, &redacting, &hiding, &tiers);
     let (limiting, stores, huge) = (&limiting, &stores, &huge);
     let (small, large, head, plain, wire) = (&small, &large, &head, &plain, &wire);
     let (guarding, csv, dense, clean) = (&guarding, &csv, &dense, &clean);
@@ -398,6 +411,24 @@ fn main() {
                         let (back, said) = shown.unwrap();
                         assert!(said.is_ok());
                         instance = back;
+                    }
+                })
+            }),
+        },
+        Case {
+            name: "tier_route",
+            per: 1,
+            bytes: 0,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    let (mut instance, mut lent) = (tiers.start().unwrap(), call(ask_small()));
+                    for number in 0..times {
+                        // An exchange sets 64 headers at most.
+                        if number % 60 == 0 {
+                            lent = call(ask_small());
+                            lent.body.index().unwrap();
+                        }
+                        (instance, lent) = again(instance, lent).await;
                     }
                 })
             }),
