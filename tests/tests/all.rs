@@ -98,6 +98,7 @@ mod all {
     mod stream_options;
     mod telemetry;
     mod tier_router;
+    mod tier_router_escalation;
     mod traces;
     mod translation_bedrock;
     mod translation_counts;
