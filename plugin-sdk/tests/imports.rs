@@ -86,7 +86,7 @@ fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
         ("budget", &["limits", "values", "fetch"]),
         ("response-cache", &["replies"]),
         ("tier-router", &["values"]),
-        ("tier-router-judged", &["values", "embeddings", "fetch"]),
+        ("tier-router-judge", &["values", "embeddings", "fetch"]),
         ("semantic-cache", &["replies", "embeddings", "values"]),
         (
             "semantic-cache-judge",

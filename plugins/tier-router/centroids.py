@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the section `meaning` of tier-router-judged from labelled texts.
+"""Writes the section `meaning` of tier-router-judge from labelled texts.
 
 Reads JSON lines of {"text": ..., "label": ...}, asks an OpenAI-compatible endpoint for their vectors, and prints YAML: for each label the mean
 of its vectors. With --check it keeps every fifth text apart and prints how often the nearest label is the right one, on standard error.

@@ -16,7 +16,7 @@ mod demands;
 mod file;
 mod fit;
 mod offer;
-#[cfg_attr(not(feature = "judged"), path = "opinion/none.rs")]
+#[cfg_attr(not(feature = "judge"), path = "opinion/none.rs")]
 mod opinion;
 mod rules;
 mod signals;

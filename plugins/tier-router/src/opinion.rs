@@ -2,7 +2,7 @@
 //! and a cheap model's verdict.
 //!
 //! Both cost a call and say little (see the README), so they are in a module of their own,
-//! `tier-router-judged`: this one needs neither of the grants `embeddings` and `fetch`. Neither ever
+//! `tier-router-judge`: this one needs neither of the grants `embeddings` and `fetch`. Neither ever
 //! fails a request. Where one has nothing to say, structure alone decides.
 
 use outrigger_sdk::Request;

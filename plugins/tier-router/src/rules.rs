@@ -149,7 +149,7 @@ impl Score {
     }
 
     /// Adds to the sum, and says why.
-    #[cfg(feature = "judged")]
+    #[cfg(feature = "judge")]
     pub(crate) fn add(&mut self, add: i32, reason: &str) {
         self.sum = self.sum.saturating_add(add);
         self.explain(reason);

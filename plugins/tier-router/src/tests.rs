@@ -337,12 +337,12 @@ fn configurations_that_would_mean_nothing_are_refused() {
     );
 }
 
-#[cfg(not(feature = "judged"))]
+#[cfg(not(feature = "judge"))]
 #[test]
 fn opinions_are_in_the_module_that_has_the_grants_for_them() {
     assert_config_errors!(TierRouter,
-        config { "meaning": {} } => "meaning: is in the module `tier-router-judged`",
-        config { "verdict": {} } => "verdict: is in the module `tier-router-judged`",
+        config { "meaning": {} } => "meaning: is in the module `tier-router-judge`",
+        config { "verdict": {} } => "verdict: is in the module `tier-router-judge`",
     );
 }
 

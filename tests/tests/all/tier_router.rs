@@ -184,7 +184,7 @@ fn labelled_texts_and_a_verdict_move_what_structure_leaves_undecided() {
     let judge = Upstream::start(word);
     let at = judge.address;
     let chain = format!(
-        "policies:\n  directory: \"{{policies}}\"\n  chain:\n    - use: tier-router-judged\n      grants: [values, embeddings, {{ fetch: [\"{at}\"] }}]\n      \
+        "policies:\n  directory: \"{{policies}}\"\n  chain:\n    - use: tier-router-judge\n      grants: [values, embeddings, {{ fetch: [\"{at}\"] }}]\n      \
         config:\n        models: auto\n        tiers: [{{ model: small }}, {{ model: large }}]\n        rules: [{{ if: effort, over: 1, add: 9 }}]\n        \
         verdict: {{ url: \"http://{at}/v1/chat/completions\", model: nano, timeout: 5s, band: [0, 0] }}\n        {meaning}\n\
         embeddings: {{ target: e/any, timeout: 5s }}"

@@ -21,7 +21,7 @@ pub(crate) enum Missing {}
 
 impl<'de> Deserialize<'de> for Missing {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        let why = "is in the module `tier-router-judged`, which needs the grants `embeddings` and `fetch`: write `use: tier-router-judged`";
+        let why = "is in the module `tier-router-judge`, which needs the grants `embeddings` and `fetch`: write `use: tier-router-judge`";
         Err(D::Error::custom(why))
     }
 }

@@ -56,9 +56,10 @@ pub(super) async fn attempt(
 }
 
 /// Takes over what an attempt took whose reply was rejected, as something else takes its place.
-pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) {
+/// Returns false of any other failure.
+pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) -> bool {
     if failure.code.is_none() {
-        return;
+        return false;
     }
     guard.observed = failure.observed();
     if let Some(notes) = guard.translation.take() {
@@ -71,6 +72,7 @@ pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) {
     }
     // Its target did its part.
     guard.pass = None;
+    true
 }
 
 async fn judged(

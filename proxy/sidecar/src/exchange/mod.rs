@@ -304,7 +304,11 @@ impl<T: Transport> Worker<T> {
                     if !outgoing.is_gone()
                         && failover::may_try_now(&failure, &outgoing, &mut trail, guard) =>
                 {
-                    judge::conclude(&failure, guard);
+                    if judge::conclude(&failure, guard) {
+                        // Its reply would be no better a second time, and be paid for again.
+                        let rejected = guard.record.target.clone();
+                        outgoing.call.claims.exclude.push(rejected);
+                    }
                     outgoing.call.claims.prefer = targets;
                 }
                 Some(Rescued::TryNow(_)) | None => {

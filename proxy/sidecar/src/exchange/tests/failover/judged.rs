@@ -107,6 +107,19 @@ async fn what_nobody_tries_elsewhere_is_the_apps_after_all_and_billed_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_whose_reply_was_rejected_is_not_tried_again() {
+    let scene = judged(&[Policy::Judges], |arrival| match &*arrival.upstream {
+        "a" => whole(200, EMPTY),
+        _ => whole(429, NO_MONEY),
+    });
+    let answered = scene.ask(M).await;
+    assert_eq!((answered.status, &*answered.body), (429, NO_MONEY));
+    assert_eq!(scene.reached(), ["a", "b"]);
+    let record = scene.settled();
+    assert_eq!(tokens(&record), Some((10, 1, false)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_policy_that_answers_itself_leaves_what_it_rejected_paid_for() {
     let scene = judged(&[Policy::JudgesAndAnswers], |_| whole(200, EMPTY));
     let answered = scene.ask(M).await;
