@@ -2,6 +2,7 @@
 
 use super::{
     Reason,
+    asked::Asked,
     reading::{Content, Item, Reading, Weight},
     words::{Kind, Lexicon},
 };
@@ -10,9 +11,10 @@ use super::{
 const MOST: usize = 48;
 /// Items in common that are few: there a small word may say all.
 const FEW: usize = 2;
-/// Words that ask for something of their own kind. `how`, `what` and a question for yes or no may
-/// stand for each other where the rest is the same.
-const STRONG: [&str; 5] = ["who", "where", "time", "amount", "why"];
+/// Parts that one thing cannot have at once.
+const OPPOSITE_PARTS: [(&str, &[&str]); 2] = [("from", &["to", "until"]), ("for", &["by"])];
+/// Words between two things, of which the order matters.
+const JOINS: [&str; 4] = ["before", "after", "instead", "until"];
 
 /// Says why the answer to one question may not answer the other.
 ///
@@ -32,15 +34,18 @@ pub fn agree(a: &Reading<'_>, b: &Reading<'_>, lexicon: &Lexicon) -> Result<(), 
     let (a_left, b_left) = (left(&a, &b), left(&b, &a));
     let named = |items: &[&Item<'_>]| items.iter().any(|item| item.capital);
     refuse(named(&a_left) || named(&b_left), Reason::Name)?;
-    refuse(asks_differ(&a, &b), Reason::Interrogative)?;
+    refuse(!a.asked.agrees(b.asked), Reason::Interrogative)?;
     refuse(differ(&a_left, &b_left), Reason::Opposite)?;
     let quality = |item: &&Item<'_>| item.is(Kind::Degree) && item.weight == Weight::Heavy;
     refuse(a_left.iter().chain(&b_left).any(quality), Reason::Quality)?;
     refuse(turned(&a, &b) || turned(&b, &a), Reason::Order)?;
+    refuse(crossed(&a, &b) || crossed(&b, &a), Reason::Order)?;
+    refuse(others_act(&a, &b) || others_act(&b, &a), Reason::Order)?;
     // What is denied may be said by the lightest word: `did not make`, `did not work`.
-    let denied = a.negations > 0;
+    let denied = a.denies || b.denies;
     let least = |items: &[&Item<'_>], least: Weight| {
-        let counts = |item: &&Item<'_>| denied || item.weight as u8 >= least as u8;
+        let least = if denied { Weight::Weak } else { least };
+        let counts = |item: &&Item<'_>| item.weight as u8 >= least as u8;
         items.iter().any(counts)
     };
     let names = |items: &[&Item<'_>]| least(items, Weight::Generic);
@@ -49,7 +54,11 @@ pub fn agree(a: &Reading<'_>, b: &Reading<'_>, lexicon: &Lexicon) -> Result<(), 
     let others = !a.persons.iter().any(|person| b.persons.contains(person));
     let persons = !a.persons.is_empty() && !b.persons.is_empty();
     refuse(same && persons && others, Reason::Person)?;
-    let shared = shared(&a, &b).max(shared(&b, &a));
+    let least = match names(&a_left) || names(&b_left) {
+        true => Weight::Heavy,
+        false => Weight::Generic, // there is nothing else to go by
+    };
+    let shared = shared(&a, &b, least).max(shared(&b, &a, least));
     refuse(shared == 0, Reason::Nothing)?;
     refuse(
         shared <= FEW && contents_differ(&a, &b),
@@ -66,10 +75,10 @@ fn refuse(if_so: bool, why: Reason) -> Result<(), Reason> {
     }
 }
 
-/// The number of heavy items of one that the other has, too.
-fn shared(of: &Content<'_>, other: &Content<'_>) -> usize {
+/// The number of items of one, at least as heavy, that the other has, too.
+fn shared(of: &Content<'_>, other: &Content<'_>, least: Weight) -> usize {
     let has = |item: &&Item<'_>| {
-        item.weight == Weight::Heavy && other.items.iter().any(|known| known.alike(item))
+        item.weight as u8 >= least as u8 && other.items.iter().any(|known| known.alike(item))
     };
     of.items.iter().filter(has).count()
 }
@@ -77,7 +86,7 @@ fn shared(of: &Content<'_>, other: &Content<'_>) -> usize {
 /// True if of two questions for what something is one asks for what is in it, or on it: `What is in
 /// fabric softener?`, `What fabric softener do you use?`
 fn contents_differ(a: &Content<'_>, b: &Content<'_>) -> bool {
-    let what = |content: &Content<'_>| content.asks == ["what"];
+    let what = |content: &Content<'_>| content.asked.includes(Asked::WHAT);
     let inside = |content: &Content<'_>, name| content.directions.iter().any(|(of, _)| *of == name);
     what(a)
         && what(b)
@@ -105,30 +114,50 @@ fn differ(a: &[&Item<'_>], b: &[&Item<'_>]) -> bool {
     both(Kind::Action) || both(Kind::Thing) || both(Kind::Degree)
 }
 
-fn asks_differ(a: &Content<'_>, b: &Content<'_>) -> bool {
-    let strong = |content: &Content<'_>| -> Vec<&'static str> {
-        let asks = content.asks.iter().copied();
-        asks.filter(|ask| STRONG.contains(ask)).collect()
+/// True if what comes before another thing in one question comes behind it in the other: "pay
+/// before I collect", "collect before I pay".
+fn crossed(a: &Content<'_>, b: &Content<'_>) -> bool {
+    JOINS.iter().any(|name| {
+        let split = |content: &Content<'_>| {
+            let mut found = content.directions.iter();
+            found.find(|(of, _)| of == name).map(|(_, at)| *at)
+        };
+        let (a_split, b_split) = match (split(a), split(b)) {
+            (Some(a_split), Some(b_split)) => (a_split, b_split),
+            (None, None) => return false,
+            // `before` and `after` are qualities, and `until noon` may be `by noon`
+            (Some(_), None) | (None, Some(_)) => return *name == "instead",
+        };
+        let (head, tail) = (a.items.get(..a_split), b.items.get(b_split..));
+        let (head, tail) = (head.unwrap_or_default(), tail.unwrap_or_default());
+        let own = b.items.get(..b_split).unwrap_or_default();
+        let weighs = |item: &&Item<'_>| item.weight as u8 > Weight::Weak as u8;
+        let has = |items: &[Item<'_>], item: &Item<'_>| items.iter().any(|of| of.alike(item));
+        let mut head = head.iter().filter(weighs);
+        head.any(|item| has(tail, item) && !has(own, item))
+    })
+}
+
+/// True if in one question its author acts, and in the other somebody whom the first names, too:
+/// "can I see my friend's", "can my friend see mine".
+fn others_act(a: &Content<'_>, b: &Content<'_>) -> bool {
+    let Some(subject) = b.subject.and_then(|at| b.items.get(at)) else {
+        return false;
     };
-    let (a_strong, b_strong) = (strong(a), strong(b));
-    // "Can you tell me when …" asks when; of `how`, `what` and `if`, one alone says something.
-    let single = a.asks.len() == 1 && b.asks.len() == 1;
-    match (a_strong.is_empty(), b_strong.is_empty()) {
-        (false, false) => !a_strong.iter().any(|ask| b_strong.contains(ask)),
-        (true, true) => single && a.asks != b.asks,
-        (false, true) => !b.asks.is_empty(),
-        (true, false) => !a.asks.is_empty(),
-    }
+    a.asks.iter().any(|(name, _)| *name == "may") && a.items.iter().any(|of| of.alike(subject))
+}
+
+/// The items that a word of direction stands before.
+fn with_part<'a, 'c>(content: &'c Content<'a>, direction: &str) -> Vec<&'c Item<'a>> {
+    let all = content.directions.iter();
+    let places = all.filter(|(name, _)| *name == direction);
+    places
+        .filter_map(|(_, at)| content.items.get(*at))
+        .collect()
 }
 
 /// True if the same items have other parts in the two: other prepositions, or another order.
 fn turned<'a, 'c>(a: &'c Content<'a>, b: &'c Content<'a>) -> bool {
-    let part = |content: &Content<'_>, direction: &str| {
-        let mut found = content.directions.iter();
-        found
-            .find(|(name, _)| *name == direction)
-            .map(|(_, at)| *at)
-    };
     for (one, other) in [("in", "out"), ("on", "off"), ("up", "down")] {
         let has =
             |content: &Content<'_>, name| content.directions.iter().any(|(of, _)| *of == name);
@@ -136,23 +165,25 @@ fn turned<'a, 'c>(a: &'c Content<'a>, b: &'c Content<'a>) -> bool {
             return true;
         }
     }
-    let (from, to) = (part(a, "from"), part(b, "to"));
-    let (back, forth) = (part(a, "to"), part(b, "from"));
-    for (x, y) in [(from, to), (back, forth)] {
-        if let (Some(x), Some(y)) = (x, y)
-            && let (Some(x), Some(y)) = (a.items.get(x), b.items.get(y))
-            && x.alike(y)
-        {
+    for (one, others) in OPPOSITE_PARTS {
+        let theirs: Vec<_> = others.iter().flat_map(|of| with_part(b, of)).collect();
+        let same = with_part(b, one);
+        let among = |items: &[&Item<'_>], item: &Item<'_>| items.iter().any(|of| of.alike(item));
+        let opposite = |item: &&Item<'_>| among(&theirs, item) && !among(&same, item);
+        if with_part(a, one).iter().any(opposite) {
             return true;
         }
     }
     for direction in ["from", "to", "than"] {
-        if let (Some(x), Some(y)) = (part(a, direction), part(b, direction))
-            && let (Some(x), Some(y)) = (a.items.get(x), b.items.get(y))
-            && !x.alike(y)
-            && b.items.iter().any(|item| item.alike(x))
-            && a.items.iter().any(|item| item.alike(y))
-        {
+        let (in_a, in_b) = (with_part(a, direction), with_part(b, direction));
+        let only = |of: &[&'c Item<'a>], other: &[&Item<'_>], named: &Content<'_>| {
+            let mut of = of.iter().copied();
+            of.any(|item| {
+                let elsewhere = named.items.iter().any(|known| known.alike(item));
+                elsewhere && !other.iter().any(|known| known.alike(item))
+            })
+        };
+        if only(&in_a, &in_b, b) && only(&in_b, &in_a, a) {
             return true;
         }
     }
@@ -161,13 +192,22 @@ fn turned<'a, 'c>(a: &'c Content<'a>, b: &'c Content<'a>) -> bool {
         let other = other.or_else(|| b.items.iter().find(|other| other.alike(item)));
         Some((item, other?))
     };
-    let pairs: Vec<_> = a.items.iter().enumerate().filter_map(pair).collect();
-    let whole = pairs.len() == a.items.len() && a.items.len() == b.items.len();
+    // What only says what is asked for may stand anywhere.
+    let weighs = |item: &Item<'_>| item.weight != Weight::Asks;
+    let all = a.items.iter().enumerate();
+    let pairs: Vec<_> = all
+        .filter(|(_, item)| weighs(item))
+        .filter_map(pair)
+        .collect();
+    let count = |content: &Content<'_>| content.items.iter().filter(|item| weighs(item)).count();
+    let whole = pairs.len() == count(a) && count(a) == count(b);
     // `git branch`, `branch in git`: side by side in one, and the order says nothing.
     let beside = |x: &Item<'_>, y: &Item<'_>| x.place.abs_diff(y.place) <= 1;
     let named = |item: &Item<'_>| item.capital || item.exact;
+    // "Assemble the lamp", "the lamp is assembled": an act may stand on either side of a thing.
+    let act = |item: &Item<'_>| item.is(Kind::Action) && !item.is(Kind::Thing);
     let swapped = |x: &(&Item<'_>, &Item<'_>), y: &(&Item<'_>, &Item<'_>)| {
-        let apart = !beside(x.0, y.0) && !beside(x.1, y.1);
+        let apart = !beside(x.0, y.0) && !beside(x.1, y.1) && act(x.0) == act(y.0);
         x.1.place > y.1.place && ((whole && apart) || (named(x.0) && named(y.0)))
     };
     let mut rest = pairs.as_slice();

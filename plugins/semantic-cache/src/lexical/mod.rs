@@ -16,6 +16,7 @@
 //! English, Portuguese, Spanish, German and French. Words of other languages are names of their
 //! own: such questions are served where they have the same ones.
 
+mod asked;
 mod compare;
 mod never;
 mod reading;

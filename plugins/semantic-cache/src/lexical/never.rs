@@ -2,6 +2,7 @@
 
 use super::{
     Never,
+    asked::Asked,
     reading::Reading,
     words::{Kind, Lexicon},
 };
@@ -24,12 +25,18 @@ pub fn never(reading: &Reading<'_>, lexicon: &Lexicon) -> Option<Never> {
     if places.clone().any(|at| is(at, Kind::Fresh).is_some()) {
         return Some(Never::Fresh);
     }
+    let content = reading.content(language, lexicon);
+    // "What is the price of gold?": a price that somebody sets is the same for a while
+    let market = places.clone().any(|at| is(at, Kind::Market).is_some());
+    if market && content.asked.includes(Asked::MONEY) {
+        return Some(Never::Fresh);
+    }
     let mine = |at: usize| is(at, Kind::Mine).is_some_and(|of| of.name == "me");
     // "Please", "can you" and the like may stand before an order; "how" may not.
     let civil = |at: &usize| {
         is(*at, Kind::Weak).is_some()
             || (is(*at, Kind::Mine).is_some() && !mine(*at))
-            || is(*at, Kind::Ask).is_some_and(|of| of.name == "if")
+            || is(*at, Kind::Ask).is_some_and(|of| matches!(of.name, "if" | "can"))
     };
     let begins = places.clone().find(|at| !civil(at)).unwrap_or(0);
     if let Some(effect) = is(begins, Kind::Effect)
@@ -38,9 +45,8 @@ pub fn never(reading: &Reading<'_>, lexicon: &Lexicon) -> Option<Never> {
         return Some(Never::Act);
     }
     // How something is done with a record of one's own is the same for everybody.
-    let content = reading.content(language, lexicon);
     let acts = |item: &super::reading::Item<'_>| item.is(Kind::Action) && !item.is(Kind::Record);
-    if content.asks.contains(&"how") && content.items.iter().any(acts) {
+    if content.asked.includes(Asked::WAY) && content.items.iter().any(acts) {
         return None;
     }
     let record = |at: usize| {

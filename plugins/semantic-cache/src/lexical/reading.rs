@@ -1,7 +1,9 @@
 //! A question as the checks compare it: what it names, counts, denies and asks.
 
 use super::{
-    Language, Languages, stem,
+    Language, Languages,
+    asked::{self, Asked},
+    stem,
     token::{self, Token, Word},
     words::{Class, Kind, LONGEST, Lexicon},
 };
@@ -37,6 +39,8 @@ pub(super) struct Item<'a> {
 /// Weight of a word by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
+    /// It says what is asked for, which is compared by itself.
+    Asks,
     /// It belongs to the form of a question: `please`, `explain`.
     Weak,
     /// It adds little (`the app`, `use`), but in another one's place it may say all.
@@ -61,6 +65,12 @@ impl Item<'_> {
     pub(super) fn is(&self, kind: Kind) -> bool {
         self.classes.iter().any(|class| class.kind == kind)
     }
+
+    /// True if it belongs to a class of this name.
+    pub(super) fn belongs(&self, name: &str) -> bool {
+        let bare = |of: &'static str| of.split_once('/').map_or(of, |(of, _)| of);
+        self.classes.iter().any(|class| bare(class.name) == name)
+    }
 }
 
 /// All that is compared.
@@ -70,8 +80,14 @@ pub(super) struct Content<'a> {
     pub(super) numbers: Vec<String>,
     pub(super) identifiers: Vec<String>,
     pub(super) negations: usize,
-    pub(super) asks: Vec<&'static str>,
+    /// True if it denies more than a thing: `without` is of a thing.
+    pub(super) denies: bool,
+    /// Words that ask, and those by which they are read, with their places.
+    pub(super) asks: Vec<(&'static str, usize)>,
+    pub(super) asked: Asked,
     pub(super) persons: Vec<&'static str>,
+    /// The place in `items` of who it is that can, or may: "can my friend see it".
+    pub(super) subject: Option<usize>,
     /// Words that say what part the next item has, with its place in `items`.
     pub(super) directions: Vec<(&'static str, usize)>,
 }
@@ -109,6 +125,8 @@ impl<'a> Reading<'a> {
     /// Words of the question in this language.
     pub(super) fn content(&self, language: Language, lexicon: &'a Lexicon) -> Content<'a> {
         let mut content = Content::default();
+        // Behind a greeting a question begins, too.
+        let mut leads = true;
         for (place, part) in self.parts.iter().enumerate() {
             match &part.token {
                 Token::Number(value) => {
@@ -127,14 +145,54 @@ impl<'a> Reading<'a> {
                         true => Vec::new(),
                         false => classes.collect(),
                     };
-                    content.word(word, classes, language, lexicon, place);
+                    let civil = |class: &&Class| class.kind == Kind::Weak;
+                    let civil = classes.iter().any(civil);
+                    content.word(
+                        word,
+                        classes,
+                        (language, lexicon),
+                        place,
+                        leads || word.first,
+                    );
+                    leads = (leads || word.first) && civil;
                 }
             }
         }
+        content.subject = self.subject(&content, language);
         content.keep_meant();
+        content.asked = asked::read(&mut content, &self.parts, language);
         content.numbers.sort();
         content.identifiers.sort();
         content
+    }
+}
+
+impl Reading<'_> {
+    /// The item that can do something, if a question says so; none where something is done to it.
+    fn subject(&self, content: &Content<'_>, language: Language) -> Option<usize> {
+        let words = || {
+            self.parts.iter().map(|part| match &part.token {
+                Token::Word(word) => word.folded.as_str(),
+                _ => "",
+            })
+        };
+        if words().any(|word| matches!(word, "be" | "ser")) {
+            return None;
+        }
+        let (can, behind): (&[&str], bool) = match language {
+            Language::English => (&["can", "could", "may"], true),
+            Language::Portuguese => (&["pode", "podem"], false),
+            Language::Spanish => (&["puede", "pueden"], true),
+            Language::German => (&["kann", "konnen", "darf", "durfen"], true),
+            Language::French => (&["peut", "peuvent"], false),
+        };
+        let at = words().position(|word| can.contains(&word))?;
+        let named = |item: &Item<'_>| item.weight as u8 > Weight::Weak as u8;
+        let mut items = content.items.iter();
+        match behind {
+            true => items.position(|item| item.place > at && named(item)),
+            false => items.rposition(|item| item.place < at && named(item)),
+        }
     }
 }
 
@@ -157,9 +215,9 @@ impl<'a> Content<'a> {
         &mut self,
         word: &Word,
         mut classes: Vec<&'a Class>,
-        language: Language,
-        lexicon: &'a Lexicon,
+        (language, lexicon): (Language, &'a Lexicon),
         place: usize,
+        leads: bool,
     ) {
         let stem = stem::stem(&word.folded, language);
         if classes.is_empty() {
@@ -169,21 +227,25 @@ impl<'a> Content<'a> {
         let mut weight = Weight::Heavy;
         for class in &classes {
             match class.kind {
-                Kind::Negation => self.negations += 1,
+                Kind::Negation => {
+                    self.negations += 1;
+                    self.denies |= class.name != "lack";
+                }
                 Kind::Number => {
                     self.numbers.push(class.name.to_owned());
                     self.items.push(exact(class.name, place));
                 }
-                Kind::Ask if class.name != "if" || word.first => {
-                    if !self.asks.contains(&class.name) {
-                        self.asks.push(class.name);
-                    }
+                Kind::Ask if leads || !LEADING.contains(&class.name) => {
+                    self.asks.push((class.name, place));
+                    only = only && !NOUNS.contains(&class.name);
                 }
                 Kind::Mine => {
                     if !self.persons.contains(&class.name) {
                         self.persons.push(class.name);
                     }
                 }
+                // "quanto tempo de …"
+                Kind::Direction if self.asks.last().is_some_and(|(_, at)| at + 1 == place) => {}
                 Kind::Direction => self.directions.push((class.name, self.items.len())),
                 Kind::Degree | Kind::Action | Kind::Thing => only = false,
                 Kind::Generic => {
@@ -196,7 +258,7 @@ impl<'a> Content<'a> {
                         weight = Weight::Weak;
                     }
                 }
-                Kind::Record | Kind::Effect | Kind::Fresh => {
+                Kind::Record | Kind::Effect | Kind::Fresh | Kind::Market => {
                     // these serve `never`; the word still names something
                     only = only && classes.iter().any(|of| drops(of.kind));
                 }
@@ -205,6 +267,11 @@ impl<'a> Content<'a> {
         }
         if only || word.lower.chars().count() == 1 {
             return;
+        }
+        // `with a client` says more than `client`: whom, or what, it is done with
+        if weight == Weight::Generic && self.directions.last() == Some(&("with", self.items.len()))
+        {
+            weight = Weight::Heavy;
         }
         // What is an ordinary small word too, is no name.
         let function = classes.iter().any(|of| of.kind == Kind::Function);
@@ -221,6 +288,11 @@ impl<'a> Content<'a> {
         });
     }
 }
+
+/// Classes that ask in the first word of a question alone.
+const LEADING: [&str; 6] = ["if", "may", "can", "must", "exist", "that"];
+/// Words that ask, and are things as well: `the duration of`.
+const NOUNS: [&str; 2] = ["duration", "hours"];
 
 /// True for kinds whose words name nothing.
 const fn drops(kind: Kind) -> bool {

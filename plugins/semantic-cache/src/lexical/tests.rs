@@ -117,6 +117,16 @@ fn each_difference_is_named() {
             Reason::Order,
         ),
         (
+            "Can you ship it to Norway?",
+            "How much is it to ship it to Norway?",
+            Reason::Interrogative,
+        ),
+        (
+            "May I pay before I collect the lamp?",
+            "May I collect the lamp before I pay?",
+            Reason::Order,
+        ),
+        (
             "Why do owls hoot?",
             "Why do owls hunt?",
             Reason::Substitution,

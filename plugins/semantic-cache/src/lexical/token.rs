@@ -36,6 +36,9 @@ pub(super) struct Tokens {
 /// Signs that are units: of money, shares, degrees, numbers of things.
 const UNITS: [char; 8] = ['$', '€', '£', '¥', '%', '#', '°', '‰'];
 
+/// Names that are small words as well, but for their capitals.
+const SMALL_WORDS: [&str; 2] = ["US", "IT"];
+
 const QUOTES: [(char, char); 7] = [
     ('"', '"'),
     ('`', '`'),
@@ -53,10 +56,15 @@ pub(super) fn tokens(text: &str) -> Tokens {
         list: Vec::new(),
     };
     let mut first = true;
+    let shouted = !text.contains(char::is_lowercase);
     for chunk in text.split_whitespace() {
         let ends = chunk.ends_with(['.', '!', '?', ':', ';']);
         let before = tokens.list.len();
-        read(chunk, first, &mut tokens.list);
+        let bare = chunk.trim_matches(|c: char| !c.is_alphanumeric());
+        match SMALL_WORDS.contains(&bare) && !shouted {
+            true => tokens.list.push(Token::Identifier(bare.to_lowercase())),
+            false => read(chunk, first, &mut tokens.list),
+        }
         first = ends || (first && tokens.list.len() == before);
     }
     // A text in which most words have capitals says nothing by them.

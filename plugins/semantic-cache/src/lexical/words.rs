@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Generic,
     Number,
     Fresh,
+    /// Its price is fresh.
+    Market,
     Record,
     Effect,
 }
@@ -48,6 +50,7 @@ impl Kind {
             "generic" => Self::Generic,
             "number" => Self::Number,
             "fresh" => Self::Fresh,
+            "market" => Self::Market,
             "record" => Self::Record,
             "effect" => Self::Effect,
             _ => return None,
