@@ -292,7 +292,7 @@ impl<'a> Content<'a> {
 /// Classes that ask in the first word of a question alone.
 const LEADING: [&str; 6] = ["if", "may", "can", "must", "exist", "that"];
 /// Words that ask, and are things as well: `the duration of`.
-const NOUNS: [&str; 2] = ["duration", "hours"];
+const NOUNS: [&str; 3] = ["duration", "hours", "means"];
 
 /// True for kinds whose words name nothing.
 const fn drops(kind: Kind) -> bool {

@@ -148,12 +148,13 @@ impl Question<'_, '_> {
         }
         if all.includes(Asked::WAY) {
             // "Which ways", "what payment methods": these are one's choice, and a way as well
-            let chosen = find(&["what"])
+            let means = find(&["what"])
                 .zip(find(&["means"]))
-                .is_some_and(|(what, means)| {
+                .filter(|(what, means)| {
                     means.place <= what.place + 2 && !self.is(what.place + 1, Kind::Function)
                 });
-            if chosen {
+            if let Some((_, means)) = means {
+                self.lighten(means.place);
                 return Asked::WAY.with(Asked::EXISTENCE);
             }
             return Asked::WAY;
@@ -188,6 +189,12 @@ impl Question<'_, '_> {
         let asking = asking.filter(|mark| mark.asked() != Asked::default() && !tells(mark));
         let (nouns, mut words): (Vec<Mark>, Vec<Mark>) =
             asking.partition(|mark| mark.is(&["duration", "hours"]));
+        // "The delivery time" is a duration, and "the best time" is none.
+        let lasts = |mark: &Mark| {
+            let before = mark.place.checked_sub(1).and_then(|at| self.item(at));
+            self.folded(mark.place) != "time" || before == Some(Weight::Heavy)
+        };
+        let nouns = nouns.into_iter().filter(lasts);
         // "When I travel, what does it cost?"
         while let [first, next, ..] = words.as_slice()
             && first.name == "when"
@@ -221,12 +228,10 @@ impl Question<'_, '_> {
                 .item(next)
                 .is_some_and(|item| item as u8 > Weight::Weak as u8);
         // "what currencies do you exchange" asks which, and "is there an exchange" if at all
-        let acts = self
-            .content
-            .items
-            .iter()
-            .any(|item| item.weight == Weight::Heavy && item.is(Kind::Action));
-        let asked = match noun && !acts {
+        let mut items = self.content.items.iter();
+        let acts = items.any(|item| item.weight == Weight::Heavy && item.is(Kind::Action));
+        let takes = self.content.asks.iter().any(|(name, _)| *name == "process");
+        let asked = match noun && !acts && !takes {
             true => asked.with(Asked::EXISTENCE),
             false => asked,
         };
@@ -275,6 +280,9 @@ impl Question<'_, '_> {
     /// Money, where `what` at a place asks for it: `what is the price of`, `what does it cost`.
     fn price_behind(&mut self, place: usize) -> Option<Asked> {
         let at = self.prices().find(|at| *at > place)?;
+        if self.folded(at + 1) == "on" {
+            return None; // that of an electron, or of a bill, which is explained
+        }
         let mut before = self.content.items.iter();
         let before = before.any(|item| item.place > place && item.place < at);
         let next = self.folded(place + 1);
