@@ -205,10 +205,9 @@ impl Read {
             }
         }
         let begun = Instant::now();
-        let pieces = self.frames.iter().filter_map(Frame::data_ref);
+        let mut pieces = self.frames.iter().filter_map(Frame::data_ref);
         let is_read = pieces
-            .map(|bytes| decoder.push(bytes))
-            .collect::<Result<(), _>>()
+            .try_for_each(|bytes| decoder.push(bytes))
             .and_then(|()| decoder.finish());
         let judgement = match is_read {
             Ok(()) if decoder.unreadable().is_none() => {
