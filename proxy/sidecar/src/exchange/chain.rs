@@ -99,7 +99,7 @@ pub(super) async fn rescue(failed: &Failure, guard: &mut ExchangeGuard) -> Optio
     let (status, code) = match &failed.reply {
         Ok(reply) => (
             reply.status().as_u16(),
-            (failed.code.clone()).unwrap_or_else(|| "upstream_status".into()),
+            failed.rejection().unwrap_or("upstream_status").to_owned(),
         ),
         Err(refusal) => (refusal.status().as_u16(), refusal.word().to_owned()),
     };

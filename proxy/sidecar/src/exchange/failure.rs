@@ -37,13 +37,25 @@ pub(super) struct Failure {
     pub(super) repeat: Option<Repeat>,
     /// Status of the upstream's answer; 0 where none came.
     pub(super) status: u16,
-    /// The part that was seen of a reply that it had begun.
-    pub(super) seen: Option<Box<Observed>>,
-    /// The word with which a policy rejected its reply.
-    pub(super) code: Option<String>,
+    /// The reply that it had begun.
+    pub(super) begun: Option<Box<BegunReply>>,
     /// The app's answer, where nothing follows and no policy puts something in its place: the
     /// upstream's own, or ours.
     pub(super) reply: Result<Response<Inbound>, Refusal>,
+}
+
+/// A reply that began, and came to nothing. Boxed where it is: few failures have one.
+pub(super) struct BegunReply {
+    /// The part of it that was seen.
+    seen: Observed,
+    /// The word with which a policy rejected it.
+    code: Option<String>,
+}
+
+impl BegunReply {
+    pub(super) fn broken(seen: Observed) -> Box<Self> {
+        Box::new(Self { seen, code: None })
+    }
 }
 
 /// An attempt that mends a failure, at the same target.
@@ -62,8 +74,7 @@ impl Failure {
             meaning: Meaning::of(class),
             repeat: None,
             status: 0,
-            seen: None,
-            code: None,
+            begun: None,
             reply: Err(refusal),
         }
     }
@@ -72,7 +83,7 @@ impl Failure {
     fn of_begun(begun: Begun, refusal: Refusal) -> Self {
         Self {
             status: begun.status.as_u16(),
-            seen: Some(Box::new(Observed::of_error(true, begun.usage))),
+            begun: Some(BegunReply::broken(Observed::of_error(true, begun.usage))),
             ..Self::refused(Class::MaybeDone, refusal)
         }
     }
@@ -80,8 +91,10 @@ impl Failure {
     /// A reply that a policy rejected with this code, as it came.
     pub(super) fn rejected(code: String, reply: Response<Inbound>, seen: Observed) -> Self {
         Self {
-            seen: Some(Box::new(seen)),
-            code: Some(code),
+            begun: Some(Box::new(BegunReply {
+                seen,
+                code: Some(code),
+            })),
             ..Self::answered(Meaning::of(Class::Unfit), reply)
         }
     }
@@ -92,8 +105,7 @@ impl Failure {
             status: reply.status().as_u16(),
             meaning,
             repeat: None,
-            seen: None,
-            code: None,
+            begun: None,
             reply: Ok(reply),
         }
     }
@@ -121,7 +133,13 @@ impl Failure {
 
     /// The part that was seen of a reply that it had begun.
     pub(super) fn observed(&self) -> Observed {
-        self.seen.as_deref().copied().unwrap_or_default()
+        let begun = self.begun.as_ref();
+        begun.map_or_else(Observed::default, |begun| begun.seen)
+    }
+
+    /// The word with which a policy rejected its reply.
+    pub(super) fn rejection(&self) -> Option<&str> {
+        self.begun.as_ref()?.code.as_deref()
     }
 
     /// Reports whether it is that something did not come in time.
@@ -212,7 +230,7 @@ pub(super) async fn judge(
             let meaning = classify(upstream, dialect, &reply, Some(&*error));
             let meaning = meaning.unwrap_or(Meaning::of(Class::MaybeDone));
             Err(Failure {
-                seen: Some(Box::new(Observed::of_error(
+                begun: Some(BegunReply::broken(Observed::of_error(
                     is_stream(reply.headers()),
                     usage,
                 ))),

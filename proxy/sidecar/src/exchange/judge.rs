@@ -5,7 +5,13 @@
 //! reply is a failure of its own class: policies may have others tried in its place, and where none
 //! is, it is the app's after all. It is billed as any other, to where it was read.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use dialect::{Delta, Places, reply::Reply as Decoder};
@@ -32,33 +38,38 @@ const HOLD_TIME: Duration = Duration::from_secs(15);
 /// Bytes of a stream that are held at the most.
 const HOLD_BYTES: usize = 256 << 10;
 
-/// Shows a reply that an attempt brought to the policies that hold it.
+/// Shows a reply that an attempt brought to the policies that hold it. Boxed: no exchange that nobody
+/// judges is to take the room of it.
 ///
 /// # Errors
-/// A policy rejects it, or fails.
-pub(super) async fn attempt(
-    reply: Response<Inbound>,
+/// It failed before, a policy rejects it, or fails.
+pub(super) fn attempt(
+    sent: Result<Response<Inbound>, Failure>,
     guard: &mut ExchangeGuard,
-) -> Result<Response<Inbound>, Failure> {
-    let places = guard.run.as_mut().and_then(policy::Run::begin_attempt);
-    let Some(places) = places else {
-        return Ok(reply);
+) -> Pin<Box<dyn Future<Output = Result<Response<Inbound>, Failure>> + Send + '_>> {
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(failure) => return Box::pin(ready(Err(failure))),
     };
+    match places(&reply, guard) {
+        Some(places) => Box::pin(judged(reply, places, guard)),
+        None => Box::pin(ready(Ok(reply))),
+    }
+}
+
+/// Returns the places that policies are to be shown of a reply before it is sent; `None` where nobody
+/// holds it, or nobody can read it.
+fn places(reply: &Response<Inbound>, guard: &mut ExchangeGuard) -> Option<Places> {
+    let places = guard.run.as_mut()?.begin_attempt()?;
     let is_read = unreadable(reply.headers(), guard.record.dialect).is_none();
     // One that was given on before its content was waited for long enough.
-    if !reply.status().is_success() || !is_read || guard.content_by.is_some() {
-        return Ok(reply);
-    }
-    // It is made, whoever rejects it, and should the app leave while it is held.
-    guard.ledger.charge.served = true;
-    // Boxed: no exchange that nobody judges is to take the room of it.
-    Box::pin(judged(reply, places, guard)).await
+    (reply.status().is_success() && is_read && guard.content_by.is_none()).then_some(places)
 }
 
 /// Takes over what an attempt took whose reply was rejected, as something else takes its place.
 /// Returns false of any other failure.
 pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) -> bool {
-    if failure.code.is_none() {
+    if failure.rejection().is_none() {
         return false;
     }
     guard.observed = failure.observed();
@@ -80,6 +91,8 @@ async fn judged(
     places: Places,
     guard: &mut ExchangeGuard,
 ) -> Result<Response<Inbound>, Failure> {
+    // It is made, whoever rejects it, and should the app leave while it is held.
+    guard.ledger.charge.served = true;
     let streaming = is_stream(reply.headers());
     let (head, body) = reply.into_parts();
     let mut read = Read {

@@ -280,10 +280,11 @@ impl<T: Transport> Worker<T> {
                     let plan = plan(&generation, call)?;
                     self.send(&mut outgoing, &plan, guard).await
                 }
-                false => match self.send_to_any(&mut outgoing, &mut trail, guard).await {
-                    Ok(reply) => judge::attempt(reply, guard).await,
-                    failed => failed,
-                },
+                false => self.send_to_any(&mut outgoing, &mut trail, guard).await,
+            };
+            let sent = match holds {
+                true => judge::attempt(sent, guard).await,
+                false => sent,
             };
             let failure = match sent {
                 Ok(reply) => {

@@ -24,7 +24,11 @@ mod body;
 mod notes;
 
 use super::{
-    failure::Failure, frames::is_framed, generation::Generation, head::is_stream, ledger::Observed,
+    failure::{BegunReply, Failure},
+    frames::is_framed,
+    generation::Generation,
+    head::is_stream,
+    ledger::Observed,
 };
 use crate::{
     config::{Config, Upstream},
@@ -302,7 +306,10 @@ impl Translation {
         let refusal = Refusal::new(Code::UpstreamFailed, message).caused_by(cause);
         Err(Failure {
             status: head.status.as_u16(),
-            seen: Some(Box::new(Observed::of_error(false, self.notes.usage()))),
+            begun: Some(BegunReply::broken(Observed::of_error(
+                false,
+                self.notes.usage(),
+            ))),
             ..Failure::refused(Class::MaybeDone, refusal)
         })
     }

@@ -90,7 +90,7 @@ impl<T: Transport> Copy<T> {
             Ok(reply) => reply,
             Err(failure) => {
                 pass.fail(&failure.meaning, None, now());
-                let seen = failure.seen.unwrap_or_default();
+                let seen = failure.observed();
                 return Done {
                     figures: None,
                     cost: ledger.cost(&seen.taken(&ledger)).unwrap_or_default(),

@@ -224,3 +224,12 @@ async fn a_reply_without_a_body_is_over_at_its_head() {
     let record = rig.settled();
     assert_eq!((record.client_gone, record.error), (false, None));
 }
+
+/// What few exchanges need is boxed: each byte here is one of every exchange.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_under_way_takes_less_than_six_kilobytes() {
+    let rig = rig(&[], []);
+    let exchange = rig.worker.handle(chat(ASK), None);
+    let size = std::mem::size_of_val(&exchange);
+    assert!(size <= 6000, "{size} bytes");
+}
