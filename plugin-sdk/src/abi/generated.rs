@@ -7242,8 +7242,8 @@ pub mod exports {
                     /// Judges a reply that `hold-reply` holds, as it comes from the target: before `on-reply`, and
                     /// before other policies see it. Called with what arrived until the policy accepts or rejects it;
                     /// a reply that is no stream is one call. A stream is held for 15 s and 256 KiB at the most. After
-                    /// `reject`, `on-failure` may have others tried, and this target is none of them; where nothing is,
-                    /// the app gets this reply after all. A policy that lacks this export is none that holds replies.
+                    /// `reject`, `on-failure` may have others tried; where nothing is, the app gets this reply after
+                    /// all. A policy that lacks this export is none that holds replies.
                     #[allow(async_fn_in_trait)]
                     fn on_attempt(
                         reply: AttemptReply,

@@ -67,10 +67,9 @@ fn places(reply: &Response<Inbound>, guard: &mut ExchangeGuard) -> Option<Places
 }
 
 /// Takes over what an attempt took whose reply was rejected, as something else takes its place.
-/// Returns false of any other failure.
-pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) -> bool {
+pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) {
     if failure.rejection().is_none() {
-        return false;
+        return;
     }
     guard.observed = failure.observed();
     if let Some(notes) = guard.translation.take() {
@@ -83,7 +82,6 @@ pub(super) fn conclude(failure: &Failure, guard: &mut ExchangeGuard) -> bool {
     }
     // Its target did its part.
     guard.pass = None;
-    true
 }
 
 async fn judged(

@@ -305,11 +305,7 @@ impl<T: Transport> Worker<T> {
                     if !outgoing.is_gone()
                         && failover::may_try_now(&failure, &outgoing, &mut trail, guard) =>
                 {
-                    if judge::conclude(&failure, guard) {
-                        // Its reply would be no better a second time, and be paid for again.
-                        let rejected = guard.record.target.clone();
-                        outgoing.call.claims.exclude.push(rejected);
-                    }
+                    judge::conclude(&failure, guard);
                     outgoing.call.claims.prefer = targets;
                 }
                 Some(Rescued::TryNow(_)) | None => {

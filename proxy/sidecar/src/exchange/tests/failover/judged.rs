@@ -107,16 +107,15 @@ async fn what_nobody_tries_elsewhere_is_the_apps_after_all_and_billed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_whose_reply_was_rejected_is_not_tried_again() {
+async fn where_what_is_tried_instead_fails_the_app_has_an_answer_all_the_same() {
     let scene = judged(&[Policy::Judges], |arrival| match &*arrival.upstream {
         "a" => whole(200, EMPTY),
         _ => whole(429, NO_MONEY),
     });
     let answered = scene.ask(M).await;
-    assert_eq!((answered.status, &*answered.body), (429, NO_MONEY));
-    assert_eq!(scene.reached(), ["a", "b"]);
-    let record = scene.settled();
-    assert_eq!(tokens(&record), Some((10, 1, false)));
+    assert_eq!((answered.status, &*answered.body), (200, EMPTY));
+    assert_eq!(scene.reached(), ["a", "b", "a"]);
+    assert_eq!(tokens(&scene.settled()), Some((20, 2, false)));
 }
 
 #[tokio::test(start_paused = true)]
