@@ -277,14 +277,21 @@ impl Sidecar {
 
     /// Resident memory, in bytes.
     pub fn rss(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// Resident memory without what is mapped from files, in bytes: no page of a binary's code.
+    pub fn rss_without_files(&self) -> u64 {
+        self.memory("VmRSS:")
+            .saturating_sub(self.memory("RssFile:"))
+    }
+
+    /// A line of the process's status, in bytes.
+    fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            * 1024
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
     }
 
     /// The text of `/metrics`.
