@@ -388,7 +388,7 @@ pub mod outrigger {
                         .finish()
                 }
             }
-            /// What a policy says of such a reply. `accept` has it sent to the app. `wait` has the policy called
+            /// A policy's word about such a reply. `accept` has it sent to the app. `wait` has the policy called
             /// again when more of it is there; where nothing more comes, or the host holds it no longer, that
             /// accepts it. `reject` ends the attempt as a failure of class `unfit`, of which this short
             /// machine-readable word (`[a-z0-9_]{1,64}`) is the code.

@@ -55,7 +55,7 @@ pub(crate) enum Form {
     Schema(String),
 }
 
-/// Yardstick of one request's replies.
+/// The demands on one request's replies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Judge {
     pub(crate) empty: bool,

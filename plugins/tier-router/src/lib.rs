@@ -50,7 +50,7 @@ pub struct TierRouter {
     turn: Option<Turn>,
     /// The tier that is tried where this exchange's own one fails, with its targets.
     next: Option<(usize, Vec<String>)>,
-    /// What this exchange's replies are judged by, while there is a tier above that may be tried.
+    /// The demands on this exchange's replies, while there is a tier above that may be tried.
     judge: Option<Judge>,
     reading: Reading,
 }

@@ -6,7 +6,7 @@
 //! with a verb of helping behind it, at the very beginning, whatever apology stands before. So a
 //! stream is known for no refusal within its first words.
 
-/// What the beginning of a reply says of the rest.
+/// The evidence of a reply's beginning about the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
     /// Too little of it is there.

@@ -31,7 +31,7 @@ impl Asked {
     const DISTANCE: Self = Self(1 << 8);
     const AGE: Self = Self(1 << 9);
     const WHY: Self = Self(1 << 10);
-    /// How something is done.
+    /// The way in which something is done.
     pub(super) const WAY: Self = Self(1 << 11);
     pub(super) const WHAT: Self = Self(1 << 12);
     const POSSIBLE: Self = Self(1 << 13);

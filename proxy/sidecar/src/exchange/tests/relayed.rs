@@ -225,7 +225,7 @@ async fn a_reply_without_a_body_is_over_at_its_head() {
     assert_eq!((record.client_gone, record.error), (false, None));
 }
 
-/// What few exchanges need is boxed: each byte here is one of every exchange.
+/// Each byte here is one of every exchange: the needs of few are boxed.
 #[tokio::test(start_paused = true)]
 async fn an_exchange_under_way_takes_less_than_six_kilobytes() {
     let rig = rig(&[], []);
